@@ -1,0 +1,4 @@
+import { openOn } from './troupe.mjs'
+
+/** Troupe on its default store. */
+export const open = (options) => openOn(undefined, options)

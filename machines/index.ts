@@ -1,0 +1,7 @@
+export { backoffMs } from './backoff.ts'
+export { jobEventDescriptions } from './job-events.ts'
+export type { JobContext, JobEvent, JobEventType } from './job-events.ts'
+export { expiry, jobMachine, maxFreeReleases, phaseFor } from './job.ts'
+export { queueEventDescriptions, queueMachine } from './queue.ts'
+export type { QueueContext, QueueEvent } from './queue.ts'
+export * from './vocabulary.ts'

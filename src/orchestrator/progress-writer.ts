@@ -1,0 +1,36 @@
+import type { Env } from '../env.ts'
+import type { Progress } from '../../machines/vocabulary.ts'
+import type { Store } from '../stores/store.ts'
+import type { JobRun } from './job-run.ts'
+
+/** Stores the progress reports of one turn of the event loop in one write. */
+export class ProgressWriter {
+  readonly #env: Env
+  readonly #store: Pick<Store, 'progress'>
+  readonly #worker: string
+  #waiting: { readonly run: JobRun; readonly progress: Progress }[] = []
+
+  constructor(env: Env, store: Pick<Store, 'progress'>, worker: string) {
+    this.#env = env
+    this.#store = store
+    this.#worker = worker
+  }
+
+  add(run: JobRun, progress: Progress): void {
+    this.#waiting.push({ run, progress })
+    if (this.#waiting.length === 1) this.#env.soon(() => { this.#flush() })
+  }
+
+  #flush(): void {
+    // The commit that ends an attempt carries its latest report anyway.
+    const group = this.#waiting.filter(({ run }) => run.isWorking)
+    this.#waiting = []
+    if (group.length === 0) return
+    const updates = group.map(({ run, progress }) => ({
+      id: run.record.id, fence: run.fence, by: this.#worker, progress,
+    }))
+    this.#store.progress(updates).catch(() => {
+      for (const { run } of group) run.progressMissed()
+    })
+  }
+}

@@ -1,0 +1,123 @@
+import { expiry, phaseFor } from '../../machines/job.ts'
+import type { JobContext, JobEventType } from '../../machines/job-events.ts'
+import type { Json, ParentFailurePolicy, Phase, State } from '../../machines/vocabulary.ts'
+import type { PolicyOptions } from './policy.ts'
+
+/** One line of a record's own bounded history. */
+export interface TimelineEntry {
+  readonly at: number
+  readonly event: TransitionEvent
+  /** The state, or the phase of `queued`, that was reached. */
+  readonly to: Exclude<State, 'queued'> | Phase
+  readonly attempt: number
+  readonly by: string
+}
+
+/** What a transition is named after: an event of the chart, the add, or the removal. */
+export type TransitionEvent = JobEventType | 'add' | 'remove'
+
+/**
+ * The state of one job as plain JSON, never changed in place.
+ * Times are milliseconds since the epoch by the store's clock; what is not known yet is null.
+ */
+export interface JobRecord extends JobContext {
+  readonly id: string
+  readonly queue: string
+  readonly task: string
+  readonly input: Json
+  readonly state: State
+  /** Null unless `state` is `queued`. */
+  readonly phase: Phase | null
+  /** Lower runs first. */
+  readonly priority: number
+  /** Number of this record's transitions: 1, 2, 3 … */
+  readonly rev: number
+  readonly label: string | null
+  readonly meta: Json
+  readonly partition: string | null
+  readonly dependsOn: readonly string[]
+  /** What the caller of `add` set; everything else is resolved at the claim. */
+  readonly options: PolicyOptions
+  /** The latest entries, oldest first; progress is left out. */
+  readonly timeline: readonly TimelineEntry[]
+  /** The id of the commit that wrote this, so that a repeated one is recognised. */
+  readonly operation: string | null
+}
+
+/** Kept entries of a record's timeline. */
+export const timelineLimit = 40
+
+/** A checked job on its way into a store. The store's clock makes times out of it. */
+export interface NewJob {
+  readonly id: string
+  readonly queue: string
+  readonly task: string
+  readonly input: Json
+  readonly priority: number
+  /** Wait this long, or until that moment; neither means now. */
+  readonly delayMs: number | null
+  readonly runAt: number | null
+  readonly ttlMs: number | null
+  readonly label: string | null
+  readonly meta: Json
+  readonly partition: string | null
+  readonly dependsOn: readonly string[]
+  readonly onParentFailure: ParentFailurePolicy
+  readonly options: PolicyOptions
+  readonly by: string
+}
+
+const nothing: readonly never[] = Object.freeze([])
+
+/** The first record of a job. `openParents` are those that have not completed yet. */
+export function createRecord(job: NewJob, now: number, openParents: number): JobRecord {
+  const runAt = job.runAt ?? now + (job.delayMs ?? 0)
+  const phase = phaseFor(openParents, runAt, now)
+  return {
+    id: job.id,
+    queue: job.queue,
+    task: job.task,
+    input: job.input,
+    state: 'queued',
+    phase,
+    priority: job.priority,
+    rev: 1,
+    createdAt: now,
+    runAt,
+    ttlMs: job.ttlMs,
+    expiresAt: expiry({ createdAt: now, ttlMs: job.ttlMs, attempt: 0 }, runAt),
+    startedAt: null,
+    settledAt: null,
+    attempt: 0,
+    failures: 0,
+    stalls: 0,
+    releases: 0,
+    fence: 0,
+    lease: null,
+    policy: null,
+    openParents,
+    onParentFailure: job.onParentFailure,
+    progress: null,
+    result: null,
+    error: null,
+    reason: null,
+    by: null,
+    label: job.label,
+    meta: job.meta,
+    partition: job.partition,
+    dependsOn: job.dependsOn.length === 0 ? nothing : job.dependsOn,
+    options: job.options,
+    timeline: [{ at: now, event: 'add', to: phase, attempt: 0, by: job.by }],
+    operation: null,
+  }
+}
+
+/** Completed, failed or cancelled. */
+export function isSettled(record: { readonly state: State }): boolean {
+  return record.state === 'completed' || record.state === 'failed' || record.state === 'cancelled'
+}
+
+/** A worker holds the lease. */
+export function isLive(record: { readonly state: State }): boolean {
+  return record.state === 'running' || record.state === 'cancelling'
+}

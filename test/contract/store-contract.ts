@@ -1,0 +1,43 @@
+import { describe } from 'vitest'
+import { anySequenceContract } from './any-sequence.ts'
+import { applyContract } from './apply.ts'
+import { Bench } from './bench.ts'
+import type { OpenBench, StoreFactory } from './bench.ts'
+import { chartContract } from './chart.ts'
+import { claimContract } from './claim.ts'
+import { commitContract } from './commit.ts'
+import { insertContract } from './insert.ts'
+import { logContract } from './log.ts'
+import { progressContract } from './progress.ts'
+import { readContract } from './read.ts'
+import { renewContract } from './renew.ts'
+import { reopenContract } from './reopen.ts'
+import { settingsContract } from './settings.ts'
+import { sweepContract } from './sweep.ts'
+import { watchContract } from './watch.ts'
+
+const contracts: Readonly<Record<string, (open: OpenBench) => void>> = {
+  insert: insertContract,
+  claim: claimContract,
+  commit: commitContract,
+  renew: renewContract,
+  apply: applyContract,
+  sweep: sweepContract,
+  progress: progressContract,
+  read: readContract,
+  log: logContract,
+  watch: watchContract,
+  settings: settingsContract,
+  reopen: reopenContract,
+  chart: chartContract,
+  'any sequence': anySequenceContract,
+}
+
+/** All that an implementation of the store contract must do. `factory` makes an empty one. */
+export function storeContract(name: string, factory: StoreFactory): void {
+  describe(`${name} keeps the store contract`, () => {
+    for (const [verb, contract] of Object.entries(contracts)) {
+      describe(verb, () => { contract(() => Bench.open(factory)) })
+    }
+  })
+}
