@@ -31,11 +31,13 @@ const queue = troupe.queue('crash', {
 await troupe.start()
 say('ready')
 if (mode === 'finish') {
-  while ((await queue.counts()).queued > 0) {
+  // What runs may fail and wait for its next attempt: nothing is idle for good before all is settled.
+  for (;;) {
+    const { queued, running, cancelling } = await queue.counts()
+    if (queued + running + cancelling === 0) break
     await queue.idle()
     await sleep(2)
   }
-  await queue.idle()
   await troupe.stop()
   say('finished')
 } else {
