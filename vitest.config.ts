@@ -12,6 +12,7 @@ export default defineConfig({
     alias: [
       { find: /^troupe$/, replacement: source('src/index.ts') },
       { find: /^troupe\/stores\/lowdb$/, replacement: source('src/stores/lowdb/store.ts') },
+      { find: /^troupe\/otel$/, replacement: source('src/otel/open-telemetry.ts') },
       { find: /^troupe\/machines$/, replacement: source('machines/index.ts') },
     ],
   },

@@ -73,11 +73,20 @@ export type JobEvent =
   | (Fact & { readonly type: 'progress'; readonly progress: Progress })
   | (Fact & { readonly type: 'cancel'; readonly reason: string | null })
   | (Fact & { readonly type: 'due' })
+  | (Fact & { readonly type: 'countParents'; readonly openParents: number })
   | (Fact & { readonly type: 'unblock' })
   | (Fact & { readonly type: 'expire' })
-  | (Fact & { readonly type: 'parentFailed'; readonly parent: string })
+  | (Fact & {
+      readonly type: 'parentFailed'
+      readonly parent: string
+      readonly how: 'failed' | 'cancelled' | 'removed'
+    })
   | (Fact & { readonly type: 'reschedule'; readonly runAt: number })
-  | (Fact & { readonly type: 'retry' })
+  | (Fact & {
+      readonly type: 'retry'
+      /** Jobs that the new life has to wait for. */
+      readonly openParents: number
+    })
 
 export type JobEventType = JobEvent['type']
 
@@ -94,7 +103,8 @@ export const jobEventDescriptions: { readonly [T in JobEventType]: string } = {
   progress: 'The handler reported how far it is.',
   cancel: 'Somebody asked for the end of the job.',
   due: 'The time in runAt has come.',
-  unblock: 'The last parent that the job waited for has completed.',
+  countParents: 'A parent ended or began a new life; others are still open.',
+  unblock: 'The last parent that the job waited for has ended.',
   expire: 'The ttl passed before the first start.',
   parentFailed: 'A parent failed, was cancelled or was removed.',
   reschedule: 'Somebody moved runAt.',

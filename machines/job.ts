@@ -21,6 +21,10 @@ export function phaseFor(openParents: number, runAt: number, now: number): Phase
   return runAt > now ? 'delayed' : 'ready'
 }
 
+function parentFailure({ parent, how }: EventOf<'parentFailed'>): string {
+  return `parent ${parent} ${how === 'failed' ? 'failed' : `was ${how}`}`
+}
+
 type EventOf<T extends JobEventType> = Extract<JobEvent, { type: T }>
 
 /** An assignment for the named events only. */
@@ -56,7 +60,7 @@ export const jobMachine = setup({
     neverStarted: ({ context }) =>
       context.startedAt === null && context.releases < maxFreeReleases,
     mayStall: ({ context }) => context.stalls < (context.policy?.maxStalls ?? 0),
-    isBlocked: ({ context }) => context.openParents > 0,
+    isBlocked: ({ event }) => event.type === 'retry' && event.openParents > 0,
     failsWithParent: ({ context }) => context.onParentFailure === 'fail',
   },
   actions: {
@@ -104,8 +108,12 @@ export const jobMachine = setup({
     noteStall: assign(() => ({ reason: 'stalled' })),
     noteParent: update(['parentFailed'], (_job, event) => ({
       reason: 'dependency',
-      error: { name: 'DependencyError', message: `parent ${event.parent} did not complete` },
+      error: { name: 'DependencyError', message: parentFailure(event) },
     })),
+    noteOpenParents: update(['countParents'], (_job, event) => ({
+      openParents: event.openParents,
+    })),
+    waitForNobody: assign(() => ({ openParents: 0 })),
     noteWhoAsked: update(['cancel'], (_job, event) => ({ by: event.by })),
     sleep: update(['snooze'], (_job, event) => ({ runAt: event.runAt })),
     move: update(['reschedule'], (job, event) => ({
@@ -113,6 +121,7 @@ export const jobMachine = setup({
     })),
     beginNewLife: update(['retry'], (job, event) => ({
       attempt: 0, failures: 0, stalls: 0, releases: 0,
+      openParents: event.openParents,
       runAt: event.now,
       expiresAt: expiry({ ...job, attempt: 0 }, event.now),
       startedAt: null, settledAt: null,
@@ -148,7 +157,11 @@ export const jobMachine = setup({
         blocked: {
           description: 'Waits for other jobs, and after them for runAt.',
           on: {
-            unblock: [{ guard: 'isDue', target: 'ready' }, { target: 'delayed' }],
+            countParents: { actions: 'noteOpenParents' },
+            unblock: [
+              { guard: 'isDue', target: 'ready', actions: 'waitForNobody' },
+              { target: 'delayed', actions: 'waitForNobody' },
+            ],
             parentFailed: {
               guard: 'failsWithParent', target: '#job.failed', actions: ['settle', 'noteParent'],
             },

@@ -16,6 +16,19 @@ export interface ErrorDetails {
   'queue-exists': { readonly queue: string }
   /** The id belongs to a job of another queue or task. */
   'id-in-use': { readonly id: string; readonly queue: string; readonly task: string }
+  /** `dependsOn` names a job that is not in the store. */
+  'unknown-parent': { readonly path: string; readonly id: string }
+  /** Jobs wait for each other in a circle: ids, or keys of a flow; the first is the last. */
+  'dependency-cycle': { readonly cycle: readonly string[] }
+  /** The queue has as many queued jobs as its `maxQueued` allows. Nothing was stored. */
+  'queue-full': {
+    readonly queue: string
+    readonly queued: number
+    readonly adding: number
+    readonly maxQueued: number
+  }
+  /** A schedule with this key is not known. */
+  'unknown-schedule': { readonly queue: string; readonly key: string }
   /** The troupe was stopped, or its store is closed. */
   'stopped': { readonly operation: string }
   'not-started': { readonly operation: string }
@@ -33,6 +46,10 @@ export interface ErrorDetails {
   'job-timeout': { readonly id: string; readonly timeoutMs: number }
   /** The reason of `signal` when another worker may have the job. */
   'lease-lost': { readonly id: string }
+  /** Thrown by `job.snooze()` to leave the handler. */
+  'snoozed': { readonly waitMs: number }
+  /** Thrown by `job.limitReached()` to leave the handler. */
+  'limit-reached': { readonly waitMs: number }
   /** The reason of `signal` when the process stops. */
   'stopping': { readonly id: string }
   'invalid-cursor': { readonly cursor: string }

@@ -1,18 +1,32 @@
 export { createTroupe } from './orchestrator/troupe.ts'
 export type { StopOptions, Troupe, TroupeOptions } from './orchestrator/troupe.ts'
 export { task } from './orchestrator/tasks.ts'
-export type { InputOf, Job, ResultOf, Task, TaskDefaults, Tasks } from './orchestrator/tasks.ts'
-export type { JobPage, JobSpec, ListFilter, Queue } from './orchestrator/queue.ts'
-export type { QueueOptions, RetentionOptions } from './orchestrator/queue-options.ts'
+export type { InputOf, ResultOf, Task, TaskDefaults, Tasks } from './orchestrator/tasks.ts'
+export type { Job, Middleware, Parent } from './orchestrator/job.ts'
+export type { Queue, Spec } from './orchestrator/queue.ts'
+export type {
+  QueueSchedules, Schedule, ScheduleRule, ScheduleSpec,
+} from './orchestrator/schedules.ts'
+export type { After, Flow, FlowHandles, JobSpec } from './orchestrator/flow.ts'
+export type { JobFilterOptions, JobPage, ListOptions, TimeSpan } from './orchestrator/filter.ts'
+export type {
+  BulkAnswer, BulkOptions, CancelManyOptions, CleanAnswer,
+} from './orchestrator/bulk.ts'
+export type { Explanation } from './orchestrator/explain.ts'
+export type { Telemetry } from './orchestrator/telemetry.ts'
+export type { TransitionLine, TransitionWord } from './orchestrator/transition-log.ts'
+export type { QueueOptions, RateLimitOption, RetentionOptions } from './orchestrator/queue-options.ts'
 export type { CancelAnswer, JobHandle, ResultOptions } from './orchestrator/handle.ts'
 export type { Logger } from './orchestrator/logger.ts'
 export { iterate } from './observe/iterate.ts'
 export type { IterateOptions } from './observe/iterate.ts'
 export type { ObserveOptions } from './observe/replay.ts'
 export type { JobActorEvent, JobActorRef, JobSnapshot } from './observe/actor-ref.ts'
-export type { JobRecord, TimelineEntry, TransitionEvent } from './records/job.ts'
+export type {
+  JobLog, JobRecord, LogLine, TimelineEntry, TransitionEvent,
+} from './records/job.ts'
 export type { Transition } from './records/transition.ts'
-export type { AddOptions } from './records/options.ts'
+export type { AddOptions, DedupeOption } from './records/options.ts'
 export type { BackoffFunction, BackoffOption } from './records/policy.ts'
 export type { ProgressInput } from './records/progress.ts'
 export type { StandardSchemaV1 } from './records/standard-schema.ts'
@@ -21,7 +35,8 @@ export { TroupeError, UnrecoverableError } from './errors.ts'
 export type { Code, ErrorDetails, TroupeErrorOf } from './errors.ts'
 export type { Env } from './env.ts'
 export { memoryStore } from './stores/memory.ts'
-export type { Capabilities, Counts, Store } from './stores/store.ts'
+export type { Capabilities, Store } from './stores/store.ts'
+export type { Counts, WorkerInfo } from './stores/reading.ts'
 export type {
   FailureReason, JobError, Json, Phase, Progress, SettledState, State,
 } from '../machines/vocabulary.ts'

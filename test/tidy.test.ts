@@ -30,6 +30,7 @@ describe('the repository is tidy', () => {
     expect(entriesOf(manifest)).toEqual([
       'src/index.ts',
       'src/stores/lowdb/store.ts',
+      'src/otel/open-telemetry.ts',
       'machines/index.ts',
     ])
   })

@@ -1,6 +1,6 @@
 import { parseDuration } from '../duration.ts'
 import type { Duration } from '../duration.ts'
-import { TroupeErrorOf, UnrecoverableError } from '../errors.ts'
+import { invalidOption, TroupeError, TroupeErrorOf, UnrecoverableError } from '../errors.ts'
 import type { JobError, Json } from '../../machines/vocabulary.ts'
 import type { JobRecord } from '../records/job.ts'
 import { toJobError } from '../records/job-error.ts'
@@ -8,9 +8,10 @@ import { cloneJson, toJson } from '../records/json.ts'
 import { toProgress } from '../records/progress.ts'
 import type { ProgressInput } from '../records/progress.ts'
 import { firstIssue } from '../records/standard-schema.ts'
+import type { Parent, RunningJob } from './job.ts'
 import type { LazySignal } from './lazy-signal.ts'
-import type { ProgressGate } from './progress-gate.ts'
-import type { Job, TaskDefinition } from './tasks.ts'
+import type { Reports } from './reports.ts'
+import type { TaskDefinition } from './tasks.ts'
 
 /** How the handler of one attempt ended. */
 export type Outcome =
@@ -23,18 +24,25 @@ export type Outcome =
       readonly retryable: boolean
     }
   | { readonly type: 'snooze'; readonly waitMs: number }
+  | { readonly type: 'limit'; readonly waitMs: number }
 
-/** Thrown by `job.snooze()` to leave the handler; never leaves this file. */
-class Snooze {
-  readonly waitMs: number
-
-  constructor(waitMs: number) {
-    this.waitMs = waitMs
-  }
+/** What an attempt works with. */
+export interface AttemptContext {
+  readonly record: JobRecord
+  readonly definition: TaskDefinition
+  readonly signal: LazySignal
+  readonly reports: Reports
+  readonly resultLimit: number
+  /** The store's clock. */
+  readonly now: () => number
+  /** The parents of a job that has some; asks until the store answers. */
+  readonly parents: (record: JobRecord, signal: LazySignal) => Promise<readonly Parent[]>
 }
 
+const nobody: readonly never[] = Object.freeze([])
+
 /** The `job` that a handler gets. */
-export class AttemptJob implements Job {
+export class AttemptJob implements RunningJob {
   readonly id: string
   readonly queue: string
   readonly task: string
@@ -44,11 +52,14 @@ export class AttemptJob implements Job {
   readonly label: string | null
   readonly meta: unknown
   readonly partition: string | null
-  readonly #signal: LazySignal
-  readonly #gate: ProgressGate
+  readonly parents: readonly Parent[]
+  readonly trace: string | null
+  readonly #context: AttemptContext
+  readonly #onEnd = new Set<() => void>()
   #ended = false
 
-  constructor(record: JobRecord, input: unknown, signal: LazySignal, gate: ProgressGate) {
+  constructor(context: AttemptContext, input: unknown, parents: readonly Parent[]) {
+    const { record } = context
     this.id = record.id
     this.queue = record.queue
     this.task = record.task
@@ -58,74 +69,128 @@ export class AttemptJob implements Job {
     this.label = record.label
     this.meta = record.meta
     this.partition = record.partition
-    this.#signal = signal
-    this.#gate = gate
+    this.parents = parents
+    this.trace = record.trace
+    this.#context = context
   }
 
   get signal(): AbortSignal {
-    return this.#signal.signal
+    return this.#context.signal.signal
   }
 
   progress(report: ProgressInput): void {
     const progress = toProgress(report)
-    if (!this.#ended) this.#gate.report(progress)
+    if (!this.#ended) this.#context.reports.report(progress)
+  }
+
+  log(line: string): void {
+    if (typeof line !== 'string') throw invalidOption('log', 'text', line)
+    if (this.#ended) return
+    const text = line.toWellFormed().replaceAll('\0', '\uFFFD')
+    this.#context.reports.addLine({ at: this.#context.now(), attempt: this.attempt, text })
   }
 
   throwIfCancelled(): void {
-    this.#signal.throwIfAborted()
+    this.#context.signal.throwIfAborted()
   }
 
   snooze(wait: Duration): never {
-    // eslint-disable-next-line @typescript-eslint/only-throw-error -- control flow, caught below
-    throw new Snooze(parseDuration(wait, 'snooze'))
+    const waitMs = parseDuration(wait, 'snooze')
+    throw new TroupeErrorOf('snoozed', `the handler snoozes for ${waitMs} ms`, { waitMs })
+  }
+
+  limitReached(wait: Duration): never {
+    const waitMs = parseDuration(wait, 'limitReached')
+    throw new TroupeErrorOf(
+      'limit-reached', `the handler reached a limit for ${waitMs} ms`, { waitMs },
+    )
+  }
+
+  onEnd(listener: () => void): void {
+    if (this.#ended) listener()
+    else this.#onEnd.add(listener)
   }
 
   /** From now on reports go nowhere: the record has moved on. */
   end(): void {
+    if (this.#ended) return
     this.#ended = true
+    for (const listener of this.#onEnd) listener()
   }
 }
 
-/** Runs the handler of one attempt. Calls `ended` exactly once, if the handler ever ends. */
+/**
+ * Runs the handler of one attempt. Calls `ended` exactly once, if the handler ever ends. Answers
+ * how to tell it that nobody waits for it any more.
+ */
 export function runAttempt(
-  record: JobRecord, definition: TaskDefinition, signal: LazySignal, gate: ProgressGate,
-  resultLimit: number, ended: (outcome: Outcome) => void,
-): AttemptJob | null {
-  const { schema } = definition
-  const succeed = (value: unknown): void => { ended(toOutcome(value, resultLimit)) }
-  const fail = (thrown: unknown): void => { ended(toFailure(thrown)) }
-  const start = (input: unknown): AttemptJob => {
-    const job = new AttemptJob(record, input, signal, gate)
-    const finish = (): void => { job.end() }
-    try {
-      const value: unknown = definition.handler(job as Job<unknown> as Job<never>)
-      if (isThenable(value)) {
-        // A thenable that is no promise may answer twice, or at once.
-        Promise.resolve(value).then(
-          (result) => { finish(); succeed(result) },
-          (error: unknown) => { finish(); fail(error) },
-        )
-      } else {
-        finish()
-        succeed(value)
-      }
-    } catch (error) {
-      finish()
-      fail(error)
-    }
-    return job
-  }
+  context: AttemptContext, ended: (outcome: Outcome) => void,
+): () => void {
+  const { record, definition, signal } = context
   const input = cloneJson(record.input)
-  if (!schema) return start(input)
-  parseWith(schema, input, 'input').then(
-    (parsed) => {
+  if (!definition.schema && record.dependsOn.length === 0) {
+    const job = new AttemptJob(context, input, nobody)
+    runHandler(context, job, ended)
+    return () => { job.end() }
+  }
+  let job: AttemptJob | null = null
+  let over = false
+  prepare(context, input).then(
+    (prepared) => {
+      job = new AttemptJob(context, prepared.input, prepared.parents)
       // The job may have moved on meanwhile, to another worker even.
-      if (signal.aborted) fail(signal.reason)
-      else start(parsed)
+      if (over || signal.aborted) ended(toFailure(signal.reason))
+      else runHandler(context, job, ended)
     },
-    (error: unknown) => { ended(toInvalidInput(error)) },
+    (error: unknown) => { ended(signal.aborted ? toFailure(error) : toInvalidInput(error)) },
   )
-  return null
+  return () => {
+    over = true
+    job?.end()
+  }
+}
+
+async function prepare(
+  { record, definition, signal, parents }: AttemptContext, input: unknown,
+): Promise<{ readonly input: unknown; readonly parents: readonly Parent[] }> {
+  const known = record.dependsOn.length === 0 ? nobody : await parents(record, signal)
+  const { schema } = definition
+  return { input: schema ? await parseStored(schema, input) : input, parents: known }
+}
+
+function runHandler(
+  { definition, resultLimit }: AttemptContext, job: AttemptJob, ended: (outcome: Outcome) => void,
+): void {
+  const succeed = (value: unknown): void => {
+    job.end()
+    ended(toOutcome(value, resultLimit))
+  }
+  const fail = (thrown: unknown): void => {
+    job.end()
+    ended(toFailure(thrown))
+  }
+  try {
+    const value: unknown = definition.run(job)
+    // A thenable that is no promise may answer twice, or at once.
+    if (isThenable(value)) Promise.resolve(value).then(succeed, fail)
+    else succeed(value)
+  } catch (error) {
+    fail(error)
+  }
+}
+
+/** An input that was left out is stored as null: the schema may take either. */
+async function parseStored(
+  schema: NonNullable<TaskDefinition['schema']>, input: unknown,
+): Promise<unknown> {
+  try {
+    return await parseWith(schema, input, 'input')
+  } catch (error) {
+    if (input !== null) throw error
+    const result = await schema['~standard'].validate(undefined)
+    if (result.issues) throw error
+    return result.value
+  }
 }
 
 /** What a schema makes of a value, or an `invalid-input` error with the path of the fault. */
@@ -155,7 +220,10 @@ function toOutcome(value: unknown, limit: number): Outcome {
 }
 
 function toFailure(thrown: unknown): Outcome {
-  if (thrown instanceof Snooze) return { type: 'snooze', waitMs: thrown.waitMs }
+  if (thrown instanceof TroupeError) {
+    if (thrown.code === 'snoozed') return { type: 'snooze', waitMs: thrown.details.waitMs }
+    if (thrown.code === 'limit-reached') return { type: 'limit', waitMs: thrown.details.waitMs }
+  }
   const retryable = !isUnrecoverable(thrown)
   return { type: 'fail', thrown, error: toJobError(thrown), reason: 'error', retryable }
 }

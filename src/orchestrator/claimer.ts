@@ -1,14 +1,18 @@
 import type { Env, Timer } from '../env.ts'
 import type { JobRecord } from '../records/job.ts'
+import type { ClaimAnswer } from '../stores/store.ts'
 
 /** How long to wait after the store refused a claim. */
 const retryMs = 1000
+const longestWaitMs = 24 * 60 * 60 * 1000
 
 /** What a claimer needs of its queue. */
 export interface ClaimSource {
   /** Slots that are free now; 0 when the queue does not accept. */
   freeSlots(): number
-  claim(limit: number): Promise<readonly JobRecord[]>
+  claim(limit: number): Promise<ClaimAnswer>
+  /** The store's clock. */
+  now(): number
   /** Takes claimed jobs; `since` is the monotonic time before the claim was sent. */
   take(records: readonly JobRecord[], since: number): void
   report(message: string, error: unknown): void
@@ -29,6 +33,8 @@ export class Claimer {
   /** Somebody asked while a claim was on its way: what it brings may be out of date. */
   #again = false
   #retry: Timer | null = null
+  /** Ready jobs are held back by a limit until then. */
+  #held: Timer | null = null
   #stopped = false
   constructor(env: Env, source: ClaimSource) {
     this.#env = env
@@ -43,6 +49,11 @@ export class Claimer {
   /** No claim is planned or under way. */
   get isQuiet(): boolean {
     return !this.#scheduled && !this.#claiming && !this.#retry
+  }
+
+  /** Ready jobs wait for a limit to pass. */
+  get isHeldBack(): boolean {
+    return this.#held !== null
   }
 
   /** A slot is free, or jobs may be ready. With `now` the claim does not wait for the next turn. */
@@ -62,19 +73,38 @@ export class Claimer {
     this.#stopped = true
     this.#retry?.cancel()
     this.#retry = null
+    this.#release()
+  }
+
+  #hold(nextAt: number | null): void {
+    this.#release()
+    if (nextAt === null || this.#stopped) return
+    // The wait is cut, since no timer may be longer than 2^31 ms.
+    const waitMs = Math.min(Math.max(1, nextAt - this.#source.now()), longestWaitMs)
+    this.#held = this.#env.after(waitMs, () => {
+      this.#held = null
+      this.request()
+    })
+  }
+
+  #release(): void {
+    this.#held?.cancel()
+    this.#held = null
   }
 
   #pass(): void {
     const limit = this.#source.freeSlots()
     if (limit <= 0) {
+      this.#release()
       this.#source.quiet()
       return
     }
     this.#claiming = true
     this.#again = false
     const since = this.#env.monotonic()
-    this.#source.claim(limit).then((records) => {
+    this.#source.claim(limit).then(({ records, nextAt }) => {
       this.#claiming = false
+      this.#hold(nextAt)
       this.#source.take(records, since)
       if (this.#again) this.request()
       else this.#source.quiet()

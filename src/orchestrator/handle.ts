@@ -23,8 +23,10 @@ export type CancelAnswer = 'cancelled' | 'cancelling' | 'settled' | 'unknown'
 export interface JobHandle<Result = unknown> {
   readonly id: string
   readonly queue: string
-  /** False when `add` found the job with this id there already; true for `queue.job(id)` too. */
+  /** False when `add` found a job there with its id or its key; true for `queue.job(id)` too. */
   readonly created: boolean
+  /** The state of the job that `add` found there; null when it made one, or nothing was added. */
+  readonly foundIn: State | null
   /** The record now, then after each transition, until the job settles. */
   readonly record$: Observable<JobRecord>
   readonly state$: Observable<State>
@@ -55,13 +57,15 @@ export class Handle<Result> implements JobHandle<Result> {
   readonly id: string
   readonly queue: string
   readonly created: boolean
+  readonly foundIn: State | null
   readonly #context: HandleContext
   #actor: JobActorRef | null = null
 
-  constructor(id: string, queue: string, created: boolean, context: HandleContext) {
+  constructor(id: string, queue: string, foundIn: State | null, context: HandleContext) {
     this.id = id
     this.queue = queue
-    this.created = created
+    this.created = foundIn === null
+    this.foundIn = foundIn
     this.#context = context
   }
 

@@ -1,19 +1,18 @@
-import { parseDuration } from '../duration.ts'
 import type { Env, Timer } from '../env.ts'
 import { TroupeErrorOf } from '../errors.ts'
-import { backoffMs } from '../../machines/backoff.ts'
-import type { JobEvent } from '../../machines/job-events.ts'
-import type { Policy, Progress } from '../../machines/vocabulary.ts'
+import type { Policy } from '../../machines/vocabulary.ts'
 import { isLive } from '../records/job.ts'
 import type { JobRecord } from '../records/job.ts'
-import { toJobError } from '../records/job-error.ts'
 import { builtInPolicy } from '../records/policy.ts'
 import { ignored, step } from '../records/step.ts'
 import type { Commit, CommitAnswer } from '../stores/store.ts'
 import { runAttempt } from './attempt.ts'
 import type { Outcome } from './attempt.ts'
-import { ProgressGate } from './progress-gate.ts'
+import { endingEvent } from './ending.ts'
+import type { Parent } from './job.ts'
 import { LazySignal } from './lazy-signal.ts'
+import { Reports } from './reports.ts'
+import type { Report } from './reports.ts'
 import type { TaskDefinition } from './tasks.ts'
 
 /** What a job actor needs of the queue that it works for. */
@@ -26,7 +25,10 @@ export interface JobSurroundings {
   /** The store's clock. */
   readonly now: () => number
   commit(commit: Commit, answered: (answer: CommitAnswer) => void): void
-  storeProgress(run: JobRun, progress: Progress): void
+  storeReport(run: JobRun, report: Report): void
+  readonly parents: (record: JobRecord, signal: LazySignal) => Promise<readonly Parent[]>
+  /** Holds back the claims of the queue; resolves when every process will. */
+  limitReached(waitMs: number): Promise<void>
   report(message: string, error: unknown): void
   /** The handler has ended: its slot is free. */
   handlerEnded(run: JobRun): void
@@ -35,6 +37,8 @@ export interface JobSurroundings {
 /** What happens to a live job, one at a time, through the actor's mailbox. */
 export type RunEvent =
   | { readonly type: 'handler.ended'; readonly outcome: Outcome }
+  /** The queue knows of the limit that the handler reached. */
+  | { readonly type: 'limit.set' }
   | { readonly type: 'time.up' }
   | { readonly type: 'grace.up' }
   /** The store says that the job is now so: somebody else moved it, or our own commit. */
@@ -59,7 +63,7 @@ export class JobRun {
   readonly #around: JobSurroundings
   readonly #policy: Policy
   readonly #signal = new LazySignal()
-  readonly #gate: ProgressGate
+  readonly #reports: Reports
   #send: (event: RunEvent) => void = () => undefined
   #outcome: Outcome | null = null
   #timedOut = false
@@ -79,8 +83,8 @@ export class JobRun {
     this.leaseSince = leaseSince
     this.#around = around
     this.#policy = record.policy ?? builtInPolicy
-    this.#gate = new ProgressGate(around.env, (progress) => {
-      around.storeProgress(this, progress)
+    this.#reports = new Reports(around.env, record.log, (report) => {
+      around.storeReport(this, report)
     })
   }
 
@@ -90,15 +94,18 @@ export class JobRun {
     if (timeoutMs !== null) {
       this.#timeout = this.#around.env.after(timeoutMs, () => { send({ type: 'time.up' }) })
     }
-    const job = runAttempt(
-      this.record, this.definition, this.#signal, this.#gate, this.#around.resultLimit,
+    const { resultLimit, now, parents } = this.#around
+    this.#endJob = runAttempt(
+      {
+        record: this.record, definition: this.definition, signal: this.#signal,
+        reports: this.#reports, resultLimit, now, parents,
+      },
       (outcome) => {
         // The actor of an abandoned handler takes no events any more.
         if (this.done) this.#around.handlerEnded(this)
         else send({ type: 'handler.ended', outcome })
       },
     )
-    this.#endJob = () => { job?.end() }
   }
 
   /** The handler runs, and its end has not been decided. */
@@ -107,14 +114,15 @@ export class JobRun {
   }
 
   /** The store refused a report for now: the latest one is tried again. */
-  progressMissed(): void {
-    if (this.isWorking) this.#gate.missed()
+  reportMissed(): void {
+    if (this.isWorking) this.#reports.missed()
   }
 
   receive(event: RunEvent): void {
     if (this.done) return
     switch (event.type) {
       case 'handler.ended': return this.#handlerEnded(event.outcome)
+      case 'limit.set': return this.#release()
       case 'time.up': return this.#timeUp()
       case 'grace.up': return this.#graceUp()
       case 'changed': return this.#changed(event.record)
@@ -127,10 +135,32 @@ export class JobRun {
   #handlerEnded(outcome: Outcome): void {
     this.#outcome = outcome
     this.#cancelTimers()
-    this.#gate.close()
-    // The outcome goes to the store before the claim of what takes the slot.
+    this.#reports.close()
+    if (outcome.type === 'limit') this.#holdBack(outcome.waitMs)
+    else this.#release()
+  }
+
+  /** The outcome goes to the store before the claim of what takes the slot. */
+  #release(): void {
     this.#decide()
     this.#around.handlerEnded(this)
+  }
+
+  /** The job goes back when no claim can take it at once again. */
+  #holdBack(waitMs: number): void {
+    this.#around.limitReached(waitMs).then(
+      () => { this.#endHeldBack() },
+      (error: unknown) => {
+        this.#around.report('a limit could not be stored; only its job waits', error)
+        this.#outcome = { type: 'snooze', waitMs }
+        this.#endHeldBack()
+      },
+    )
+  }
+
+  #endHeldBack(): void {
+    if (this.done) this.#around.handlerEnded(this)
+    else this.#send({ type: 'limit.set' })
   }
 
   #timeUp(): void {
@@ -191,9 +221,13 @@ export class JobRun {
   /** Asks the chart what the ending means, and the store to make it so. */
   #decide(): void {
     if (this.#operation !== null) return
-    const event = this.#endingEvent()
+    const event = endingEvent({
+      record: this.record, definition: this.definition, outcome: this.#outcome,
+      progress: this.#reports.progress, timedOut: this.#timedOut, stopping: this.#stopping,
+      reason: this.#signal.reason,
+    }, this.#around)
     const operation = this.#around.newOperation()
-    const moved = step(this.record, event, operation)
+    const moved = step({ ...this.record, log: this.#reports.log }, event, operation)
     if (moved === ignored) {
       this.#around.report(
         `the chart ignores ${event.type} of job ${this.record.id} in ${this.record.state}`, null,
@@ -226,44 +260,6 @@ export class JobRun {
     this.#decide()
   }
 
-  #endingEvent(): JobEvent {
-    const { now, worker } = this.#around
-    const ending = { now: now(), by: worker, progress: this.#gate.latest }
-    const outcome = this.#outcome
-    if (outcome?.type === 'complete') return { type: 'complete', ...ending, result: outcome.result }
-    if (outcome?.type === 'snooze') {
-      return { type: 'snooze', ...ending, runAt: ending.now + outcome.waitMs }
-    }
-    // Not from `cancelling`: there the chart makes `cancelled` of all of these.
-    const cancelling = this.record.state === 'cancelling'
-    if (!cancelling && this.#timedOut) {
-      const error = toJobError(this.#signal.reason)
-      return { type: 'timeout', ...ending, ...this.#chance(this.#signal.reason), error }
-    }
-    if (!cancelling && this.#stopping) return { type: 'release', ...ending }
-    if (!outcome) return { type: 'abandon', ...ending }
-    const { error, reason, retryable, thrown } = outcome
-    return { type: 'fail', ...ending, ...this.#chance(thrown), error, reason, retryable }
-  }
-
-  /** Chance and the user's own backoff are settled here; the chart only reads them. */
-  #chance(thrown: unknown): { readonly random: number; readonly computedMs: number | null } {
-    const random = this.#around.env.random()
-    const { computeBackoff } = this.definition
-    if (this.#policy.backoff.type !== 'custom') return { random, computedMs: null }
-    const failures = this.record.failures + 1
-    try {
-      if (!computeBackoff) throw new Error('the task has no backoff function any more')
-      const error = thrown instanceof Error ? thrown : new Error(String(thrown))
-      return { random, computedMs: parseDuration(computeBackoff(failures, error), 'backoff') }
-    } catch (error) {
-      const { task } = this.record
-      this.#around.report(`the backoff of task ${task} failed; 1 s × 2^n is used`, error)
-      const computedMs = backoffMs(builtInPolicy.backoff, failures, random, null)
-      return { random, computedMs }
-    }
-  }
-
   #abort(reason: Error): void {
     this.#signal.abort(reason)
   }
@@ -282,7 +278,7 @@ export class JobRun {
     this.done = true
     this.abandoned = this.#outcome === null
     this.#cancelTimers()
-    this.#gate.close()
+    this.#reports.close()
     this.#endJob?.()
   }
 }

@@ -1,10 +1,17 @@
 import type { Env, Timer } from '../env.ts'
-import type { Store } from '../stores/store.ts'
+import type { Beat, Store } from '../stores/store.ts'
+import type { JobRun } from './job-run.ts'
 import { leaseMs } from './queue-actor.ts'
 import type { QueueActor } from './queue-actor.ts'
 
 /** Time between two heartbeats: two may be lost before a lease lapses. */
 const beatMs = leaseMs / 3
+
+/** How long a stop waits for the answer to the last heartbeat. */
+const leaveMs = 1000
+
+/** The version of this package; a test holds it equal to its manifest. */
+export const version = '0.1.0'
 
 /**
  * The heartbeat of this process: extends the leases of everything that runs here, and ends what
@@ -16,7 +23,9 @@ export class Leases {
   readonly #store: Pick<Store, 'renew' | 'capabilities'>
   readonly #worker: string
   readonly #queues: () => Iterable<QueueActor>
+  readonly #now: () => number
   readonly #report: (message: string, error: unknown) => void
+  #startedAt = 0
   #timer: Timer | null = null
   #running = false
 
@@ -25,36 +34,60 @@ export class Leases {
     readonly store: Pick<Store, 'renew' | 'capabilities'>
     readonly worker: string
     readonly queues: () => Iterable<QueueActor>
+    readonly now: () => number
     readonly report: (message: string, error: unknown) => void
   }) {
     this.#env = context.env
     this.#store = context.store
     this.#worker = context.worker
     this.#queues = context.queues
+    this.#now = context.now
     this.#report = context.report
   }
 
   start(): void {
     this.#running = true
+    this.#startedAt = this.#now()
     this.#beat()
   }
 
-  stop(): void {
+  /** Resolves when the store has heard that this worker is gone, or does not listen. */
+  async stop(): Promise<void> {
+    const started = this.#running
     this.#running = false
     this.#timer?.cancel()
+    if (!started) return
+    const said = this.#store.renew(this.#say([], true)).catch((error: unknown) => {
+      this.#report('the store refused the last heartbeat', error)
+    })
+    await new Promise<void>((resolve) => {
+      const late = this.#env.after(leaveMs, resolve)
+      void said.finally(() => {
+        late.cancel()
+        resolve()
+      })
+    })
+  }
+
+  #say(held: readonly JobRun[], leaving: boolean): Beat {
+    const queues = [...this.#queues()]
+    return {
+      worker: this.#worker,
+      queues: queues.map(({ settings: { name, tasks } }) => ({ name, tasks: [...tasks.keys()] })),
+      version,
+      startedAt: this.#startedAt,
+      running: queues.reduce((sum, { pool }) => sum + pool.handlers, 0),
+      leaving,
+      leaseMs,
+      held: held.map(({ record, fence }) => ({ id: record.id, fence })),
+    }
   }
 
   #beat(): void {
     const since = this.#env.monotonic()
     const queues = [...this.#queues()]
     const runs = queues.flatMap((queue) => queue.pool.runs().map((run) => ({ queue, run })))
-    this.#store.renew({
-      worker: this.#worker,
-      queues: queues.map(({ settings }) => settings.name),
-      tasks: [...new Set(queues.flatMap(({ settings }) => [...settings.tasks.keys()]))],
-      leaseMs,
-      held: runs.map(({ run }) => ({ id: run.record.id, fence: run.fence })),
-    }).then(({ lost }) => {
+    this.#store.renew(this.#say(runs.map(({ run }) => run), false)).then(({ lost }) => {
       const gone = new Set(lost)
       for (const { queue, run } of runs) {
         // What has ended meanwhile may run here again, under another fence.

@@ -4,7 +4,9 @@ import type { Policy } from '../../machines/vocabulary.ts'
 import type { Env } from '../env.ts'
 import type { JobRecord } from '../records/job.ts'
 import { ignored, step } from '../records/step.ts'
-import type { Change, Retention, Store } from '../stores/store.ts'
+import type { QueueSetting } from '../stores/settings.ts'
+import { changeQueueSetting } from './settings.ts'
+import type { Change, ClaimAnswer, Limits, Retention, Store } from '../stores/store.ts'
 import { createActor } from './actors.ts'
 import type { Actor, ActorOptions } from './actors.ts'
 import { Claimer } from './claimer.ts'
@@ -13,7 +15,10 @@ import { JobRun } from './job-run.ts'
 import type { JobSurroundings } from './job-run.ts'
 import { Pool } from './pool.ts'
 import type { RunLogic } from './job-actor.ts'
-import type { ProgressWriter } from './progress-writer.ts'
+import type { Middleware } from './job.ts'
+import { loadParents } from './parents.ts'
+import type { ReportWriter } from './report-writer.ts'
+import type { Sandbox } from './sandbox.ts'
 import type { TaskDefinition } from './tasks.ts'
 
 /** How long a lease lasts; it is renewed at a third of that. */
@@ -30,7 +35,9 @@ export interface Workshop {
   readonly store: Store
   readonly worker: string
   readonly committer: Committer
-  readonly progressWriter: ProgressWriter
+  readonly reportWriter: ReportWriter
+  readonly middleware: readonly Middleware[]
+  readonly sandbox: Sandbox
   readonly inspect: Inspect | undefined
   readonly now: () => number
   readonly newOperation: () => string
@@ -42,6 +49,8 @@ export interface QueueSettings {
   readonly concurrency: number
   readonly tasks: ReadonlyMap<string, TaskDefinition>
   readonly retention: Retention
+  readonly limits: Limits
+  readonly maxQueued: number | null
   readonly resultLimit: number
 }
 
@@ -60,6 +69,7 @@ export class QueueActor {
   readonly #waiters = new Set<() => void>()
   /** What became of claimed jobs before the answer to the claim was here. */
   readonly #meanwhile = new Map<string, JobRecord>()
+  #paused = false
   /** A job was not claimed because its last attempt is not done here. */
   #passedOver = false
   /** Claimed jobs that are on their way back. */
@@ -78,8 +88,9 @@ export class QueueActor {
     this.pool = new Pool(this.#control, () => { this.#runEnded() })
     this.#around = this.#surroundings()
     this.#claimer = new Claimer(workshop.env, {
-      freeSlots: () => this.#freeSlots(),
+      freeSlots: () => this.freeSlots,
       claim: (limit) => this.#claim(limit),
+      now: workshop.now,
       take: (records, since) => { this.#take(records, since) },
       report: workshop.report,
       quiet: () => { this.#changed() },
@@ -105,14 +116,23 @@ export class QueueActor {
     this.#changed()
   }
 
+  /** The setting of the queue was changed: only a change of the pause concerns the chart. */
+  settingChanged({ paused }: QueueSetting): void {
+    if (paused !== this.#paused) this.setPaused(paused)
+    else this.wake()
+  }
+
   /** Jobs of this queue may be ready. */
   wake(): void {
     if (this.isAccepting) this.#claimer.request(this.pool.size === 0)
   }
 
   setPaused(paused: boolean): void {
+    this.#paused = paused
     this.#tell({ type: paused ? 'pause' : 'resume' })
     this.wake()
+    // Who waits for a limit learns that nothing is claimed any more.
+    if (paused) this.#claimer.request()
     this.#changed()
   }
 
@@ -123,11 +143,11 @@ export class QueueActor {
     this.#meanwhile.set(record.id, record)
   }
 
-  /** Resolves when nothing runs here, and nothing more can be claimed for now. */
+  /** Resolves when nothing runs here, and nothing more can be claimed, now or after a limit. */
   idle(): Promise<void> {
     const { committer } = this.#workshop
-    return this.#until(() =>
-      this.pool.size === 0 && this.#claimer.isQuiet && !committer.failing)
+    return this.#until(() => this.pool.size === 0 && this.#claimer.isQuiet &&
+      !committer.failing && !(this.isAccepting && this.#claimer.isHeldBack))
   }
 
   /** Claims no more, and resolves when what ran has ended. The queue is paused here then. */
@@ -168,12 +188,13 @@ export class QueueActor {
     if (this.state !== 'stopped') this.#control.send(event)
   }
 
-  #freeSlots(): number {
+  /** Slots that a claim could fill now. */
+  get freeSlots(): number {
     if (!this.isAccepting || this.#workshop.committer.failing) return 0
     return this.settings.concurrency - this.pool.handlers
   }
 
-  #claim(limit: number): Promise<readonly JobRecord[]> {
+  #claim(limit: number): Promise<ClaimAnswer> {
     this.#meanwhile.clear()
     return this.#workshop.store.claim({
       queue: this.settings.name,
@@ -182,6 +203,7 @@ export class QueueActor {
       leaseMs,
       tasks: this.#policies,
       exclude: { has: (id) => this.#isHere(id) },
+      limits: this.settings.limits,
     })
   }
 
@@ -216,7 +238,7 @@ export class QueueActor {
   }
 
   #surroundings(): JobSurroundings {
-    const { env, worker, now, newOperation, committer, progressWriter, report } = this.#workshop
+    const { env, store, worker, now, newOperation, committer, report } = this.#workshop
     return {
       newOperation,
       env,
@@ -225,7 +247,14 @@ export class QueueActor {
       report,
       resultLimit: this.settings.resultLimit,
       commit: (commit, answered) => { committer.add(commit, answered) },
-      storeProgress: (run, progress) => { progressWriter.add(run, progress) },
+      storeReport: (run, news) => { this.#workshop.reportWriter.add(run, news) },
+      parents: (record, signal) => loadParents(record, signal, { env, store, report }),
+      limitReached: async (waitMs) => {
+        await changeQueueSetting(store, this.settings.name, (setting) => {
+          const limitedUntil = Math.max(setting.limitedUntil, now() + waitMs)
+          return limitedUntil === setting.limitedUntil ? null : { ...setting, limitedUntil }
+        })
+      },
       handlerEnded: (run) => {
         this.pool.handlerEnded(run)
         this.#claimer.request()

@@ -35,13 +35,50 @@ export interface JobRecord extends JobContext {
   readonly label: string | null
   readonly meta: Json
   readonly partition: string | null
+  /** The jobs that it waits for, and under which names a flow knows them. */
   readonly dependsOn: readonly string[]
+  readonly parentKeys: readonly (string | null)[] | null
+  /** The job that this one has superseded: it starts when that one has settled. */
+  readonly after: string | null
+  readonly dedupe: HeldKey | null
+  /** Lines of `job.log()`; null when there are none. */
+  readonly log: JobLog | null
+  /** Where the add was made, for tracing: a W3C `traceparent`. */
+  readonly trace: string | null
   /** What the caller of `add` set; everything else is resolved at the claim. */
   readonly options: PolicyOptions
   /** The latest entries, oldest first; progress is left out. */
   readonly timeline: readonly TimelineEntry[]
   /** The id of the commit that wrote this, so that a repeated one is recognised. */
   readonly operation: string | null
+}
+
+/** A key of `dedupe`, held until the job has settled or until that time (epoch milliseconds). */
+export interface HeldKey {
+  readonly key: string
+  readonly until: number | null
+}
+
+export interface LogLine {
+  readonly at: number
+  readonly attempt: number
+  readonly text: string
+}
+
+/** The newest lines that a job has logged. */
+export interface JobLog {
+  readonly lines: readonly LogLine[]
+  /** Older lines that had to go. */
+  readonly dropped: number
+}
+
+/** What `add` does when another job holds the key. */
+export const dedupeModes = ['simple', 'throttle', 'debounce', 'supersede'] as const
+export interface Dedupe {
+  readonly key: string
+  readonly mode: (typeof dedupeModes)[number]
+  /** For throttle and debounce; else null. */
+  readonly windowMs: number | null
 }
 
 /** Kept entries of a record's timeline. */
@@ -62,16 +99,36 @@ export interface NewJob {
   readonly meta: Json
   readonly partition: string | null
   readonly dependsOn: readonly string[]
+  readonly parentKeys: readonly (string | null)[] | null
   readonly onParentFailure: ParentFailurePolicy
+  readonly dedupe: Dedupe | null
+  readonly trace: string | null
   readonly options: PolicyOptions
   readonly by: string
 }
 
 const nothing: readonly never[] = Object.freeze([])
 
-/** The first record of a job. `openParents` are those that have not completed yet. */
-export function createRecord(job: NewJob, now: number, openParents: number): JobRecord {
-  const runAt = job.runAt ?? now + (job.delayMs ?? 0)
+/** What the store knows of a new job besides what the caller said. */
+export interface Surroundings {
+  /** How many jobs it has to wait for. */
+  readonly openParents: number
+  readonly after: string | null
+}
+
+/** When a job may run at the earliest, by what the caller of `add` said. */
+export function runAtOf(job: NewJob, now: number): number {
+  const delayMs = job.dedupe?.mode === 'debounce' ? job.dedupe.windowMs : job.delayMs
+  return job.runAt ?? now + (delayMs ?? 0)
+}
+
+const alone: Surroundings = Object.freeze({ openParents: 0, after: null })
+
+/** The first record of a job. */
+export function createRecord(
+  job: NewJob, now: number, { openParents, after }: Surroundings = alone,
+): JobRecord {
+  const runAt = runAtOf(job, now)
   const phase = phaseFor(openParents, runAt, now)
   return {
     id: job.id,
@@ -106,10 +163,19 @@ export function createRecord(job: NewJob, now: number, openParents: number): Job
     meta: job.meta,
     partition: job.partition,
     dependsOn: job.dependsOn.length === 0 ? nothing : job.dependsOn,
+    parentKeys: job.parentKeys,
+    after,
+    dedupe: job.dedupe && holdKey(job.dedupe, now),
+    log: null,
+    trace: job.trace,
     options: job.options,
     timeline: [{ at: now, event: 'add', to: phase, attempt: 0, by: job.by }],
     operation: null,
   }
+}
+
+function holdKey({ key, mode, windowMs }: Dedupe, now: number): HeldKey {
+  return { key, until: mode === 'throttle' ? now + (windowMs ?? 0) : null }
 }
 
 /** Completed, failed or cancelled. */

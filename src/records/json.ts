@@ -148,3 +148,14 @@ function count(walk: Walk, bytes: number): void {
 function fault(path: string, problem: string): TroupeErrorOf<'invalid-input'> {
   return new TroupeErrorOf('invalid-input', `${path}: ${problem}`, { path, problem })
 }
+
+/** Whether two values are the same JSON, in whatever order their properties stand. */
+export function isJsonEqual(a: Json, b: Json): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b
+  if (Array.isArray(a) !== Array.isArray(b)) return false
+  const left = a as { readonly [key: string]: Json }
+  const right = b as { readonly [key: string]: Json }
+  const keys = Object.keys(left)
+  return keys.length === Object.keys(right).length && keys.every((key) =>
+    Object.hasOwn(right, key) && isJsonEqual(left[key] as Json, right[key] as Json))
+}

@@ -1,9 +1,11 @@
 import { parseDuration } from '../duration.ts'
 import type { Duration } from '../duration.ts'
 import { invalidOption, show, TroupeErrorOf } from '../errors.ts'
-import type { Json } from '../../machines/vocabulary.ts'
+import { parentFailurePolicies } from '../../machines/vocabulary.ts'
+import type { Json, ParentFailurePolicy } from '../../machines/vocabulary.ts'
 import { toJson } from './json.ts'
-import type { NewJob } from './job.ts'
+import { dedupeModes } from './job.ts'
+import type { Dedupe, NewJob } from './job.ts'
 import { parseBackoff } from './policy.ts'
 import type { BackoffOption, PolicyOptions } from './policy.ts'
 
@@ -29,13 +31,37 @@ export interface AddOptions {
   readonly maxStalls?: number
   /** How long a handler may go on after its signal aborted. Default 30 s. */
   readonly cancelGrace?: Duration
-  /** A tenant, a user: limits and fairness can go by it. */
+  /**
+   * Ids or handles of up to 1,000 jobs of the same store, of any queue: the job runs when all of
+   * them have completed. With a delay as well, it runs at the later of the two.
+   */
+  readonly dependsOn?: readonly (string | { readonly id: string })[]
+  /**
+   * When a parent fails, is cancelled or is removed: `'fail'` (default) fails the job with reason
+   * `dependency`, `'run'` runs it all the same, `'wait'` waits for a retry of the parent.
+   */
+  readonly onParentFailure?: ParentFailurePolicy
+  /** What happens when a job with the same key is there already. */
+  readonly dedupe?: DedupeOption
+  /** A tenant, a user: limits and fairness go by it, and partitions take turns. */
   readonly partition?: string
   /** Any JSON up to 16 KiB; stored, shown, never interpreted. */
   readonly meta?: unknown
   /** A line for people, up to 256 characters. */
   readonly label?: string
 }
+
+/**
+ * Jobs of one queue with the same `key` (1 to 128 characters) are the same work:
+ * - `simple`: while one is not settled, `add` answers with that one.
+ * - `throttle`: for `window` after one was added, `add` answers with that one, settled or not.
+ * - `debounce`: the job runs `window` after the latest add, with the input and options of the
+ *   latest one; only a job that has not started yet is replaced.
+ * - `supersede`: `add` cancels the one that waits or runs; the new job starts when it has settled.
+ */
+export type DedupeOption =
+  | { readonly key: string; readonly mode: 'simple' | 'supersede' }
+  | { readonly key: string; readonly mode: 'throttle' | 'debounce'; readonly window: Duration }
 
 /** The options that a task or a queue can set for all its jobs. */
 export type PolicyFields = Pick<
@@ -69,6 +95,11 @@ const addRules: { readonly [K in keyof AddOptions]-?: Rule } = {
   runAt: (value, path, draft) => { draft.runAt = parseTime(value, path) },
   ttl: (value, path, draft) => { draft.ttlMs = positive(value, path) },
   partition: (value, path, draft) => { draft.partition = parseName(value, path) },
+  dependsOn: (value, path, draft) => { draft.dependsOn = parseParents(value, path) },
+  onParentFailure: (value, path, draft) => {
+    draft.onParentFailure = oneOf(parentFailurePolicies, value, path)
+  },
+  dedupe: (value, path, draft) => { draft.dedupe = parseDedupe(value, path) },
   label: (value, path, draft) => { draft.label = parseName(value, path, 256) },
   meta: (value, path, draft) => { draft.meta = toJson(value, path, metaLimit) },
 }
@@ -85,6 +116,7 @@ export interface JobSource {
   readonly task: string
   readonly input: Json
   readonly by: string
+  readonly trace: string | null
 }
 
 /** Checks the options of `add` and makes the job that a store can insert. */
@@ -93,6 +125,7 @@ export function toNewJob(source: JobSource, options: unknown, path = 'options'):
   if (draft.delayMs !== undefined && draft.runAt !== undefined) {
     throw invalidOption(path, 'either delay or runAt', 'both')
   }
+  refuseBesideDebounce(draft, path)
   return {
     id: draft.id ?? source.id(),
     queue: source.queue,
@@ -105,8 +138,11 @@ export function toNewJob(source: JobSource, options: unknown, path = 'options'):
     label: draft.label ?? null,
     meta: draft.meta ?? null,
     partition: draft.partition ?? null,
-    dependsOn: [],
-    onParentFailure: 'fail',
+    dependsOn: draft.dependsOn ?? [],
+    parentKeys: null,
+    onParentFailure: draft.onParentFailure ?? 'fail',
+    dedupe: draft.dedupe ?? null,
+    trace: source.trace,
     options: Object.keys(draft.policy).length === 0 ? noPolicy : Object.freeze(draft.policy),
     by: source.by,
   }
@@ -172,6 +208,53 @@ export function integer(value: unknown, path: string, min: number, max: number):
     throw invalidOption(path, `an integer from ${min} to ${max}`, value)
   }
   return value
+}
+
+export function oneOf<T extends string>(known: readonly T[], value: unknown, path: string): T {
+  const found = known.find((name) => name === value)
+  if (found === undefined) {
+    throw invalidOption(path, known.map((name) => `'${name}'`).join(', '), value)
+  }
+  return found
+}
+
+const parentsLimit = 1000
+
+function parseParents(value: unknown, path: string): readonly string[] {
+  if (!Array.isArray(value) || value.length > parentsLimit) {
+    throw invalidOption(path, `an array of up to ${parentsLimit} ids or handles`, value)
+  }
+  const ids = value.map((parent: unknown, index) => {
+    const id = typeof parent === 'object' && parent !== null && 'id' in parent ? parent.id : parent
+    return parseName(id, `${path}[${index}]`)
+  })
+  return [...new Set(ids)]
+}
+
+function parseDedupe(value: unknown, path: string): Dedupe {
+  if (typeof value !== 'object' || value === null) {
+    throw invalidOption(path, 'an object with key and mode', value)
+  }
+  const { key, mode, window, ...rest } = value as Record<string, unknown>
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined) throw unknownOption(`${path}.${unknown}`, ['key', 'mode', 'window'])
+  const checked = oneOf(dedupeModes, mode, `${path}.mode`)
+  const timed = checked === 'throttle' || checked === 'debounce'
+  if (!timed && window !== undefined) {
+    throw invalidOption(`${path}.window`, `left out in mode ${checked}`, window)
+  }
+  const windowMs = timed ? positive(window, `${path}.window`) : null
+  return { key: parseName(key, `${path}.key`), mode: checked, windowMs }
+}
+
+/** A debounced job is replaced where it waits: its time is its window, and it has no parents. */
+function refuseBesideDebounce(draft: Draft, path: string): void {
+  if (draft.dedupe?.mode !== 'debounce') return
+  const beside = { delayMs: 'delay', runAt: 'runAt', dependsOn: 'dependsOn' } as const
+  for (const [field, name] of Object.entries(beside)) {
+    if (draft[field as keyof typeof beside] === undefined) continue
+    throw invalidOption(`${path}.${name}`, "left out beside dedupe mode 'debounce'", 'both')
+  }
 }
 
 function positive(value: unknown, path: string): number {

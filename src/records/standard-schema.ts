@@ -30,7 +30,8 @@ export function firstIssue(
   issues: readonly SchemaIssue[], root: string,
 ): { readonly path: string; readonly problem: string } {
   const issue = issues[0]
-  const keys = (issue?.path ?? []).map((part) => (typeof part === 'object' ? part.key : part))
+  // Not `path.map`: the lists of arktype make a list of one out of an empty one.
+  const keys = Array.from(issue?.path ?? [], (part) => (typeof part === 'object' ? part.key : part))
   const path = keys.reduce<string>(
     (text, key) => (typeof key === 'number' ? `${text}[${key}]` : `${text}.${String(key)}`), root,
   )

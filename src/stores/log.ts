@@ -1,5 +1,5 @@
 import type { LogEntry } from '../records/transition.ts'
-import type { LogPage } from './store.ts'
+import type { LogPage } from './reading.ts'
 
 /** The log of one queue: numbered without a gap, trimmed only at its head. */
 export class Log {

@@ -20,7 +20,7 @@ class MemoryStore implements Store {
   }
   #env: Env = systemEnv
   readonly #now = (): number => this.#env.now()
-  readonly #table = new Table(this.#now)
+  readonly #table = new Table({ now: this.#now, monotonic: () => this.#env.monotonic() })
   readonly #broadcast = new Broadcast()
 
   open({ env }: StoreContext): Promise<StoreSession> {
@@ -32,7 +32,9 @@ class MemoryStore implements Store {
     return Promise.resolve()
   }
 
-  insert: Store['insert'] = (jobs) => this.#run(() => this.#table.insert(jobs))
+  insert: Store['insert'] = (jobs, options) =>
+    this.#run(() => this.#table.insert(jobs, options))
+
   claim: Store['claim'] = (request) => this.#run(() => this.#table.claim(request))
   commit: Store['commit'] = (commits) => this.#run(() => this.#table.commit(commits))
   renew: Store['renew'] = (beat) => this.#run(() => this.#table.renew(beat))
@@ -40,6 +42,10 @@ class MemoryStore implements Store {
   progress: Store['progress'] = (updates) => this.#run(() => this.#table.progress(updates))
   get: Store['get'] = (ids) => this.#run(() => this.#table.get(ids))
   list: Store['list'] = (query) => this.#run(() => this.#table.list(query))
+  explain: Store['explain'] = (queue, id, limits) =>
+    this.#run(() => this.#table.explain(queue, id, limits))
+
+  workers: Store['workers'] = () => this.#run(() => this.#table.workers())
   counts: Store['counts'] = (queue) => this.#run(() => this.#table.counts(queue))
   getSetting: Store['getSetting'] = (key) => this.#run(() => this.#table.getSetting(key))
 

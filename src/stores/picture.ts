@@ -1,5 +1,5 @@
 import type { JobRecord } from '../records/job.ts'
-import type { Row } from './queue-rows.ts'
+import type { Row } from './row.ts'
 
 /** A row as a file holds it. */
 export interface StoredRow {

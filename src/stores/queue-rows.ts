@@ -1,37 +1,28 @@
 import { phases, states } from '../../machines/vocabulary.ts'
 import type { Phase, State } from '../../machines/vocabulary.ts'
-import type { JobRecord } from '../records/job.ts'
-import { Heap } from './heap.ts'
+import { isSettled } from '../records/job.ts'
+import { Lanes } from './lanes.ts'
 import { Log } from './log.ts'
-import type { Counts } from './store.ts'
+import type { Counts } from './reading.ts'
+import type { Row } from './row.ts'
+import { Starts } from './starts.ts'
 
-/** A job in the table: its record, and where the indexes keep it. */
-export interface Row {
-  record: JobRecord
-  /** Insert number: the last tie-break of the claim order, and the order of lists. */
-  readonly order: number
-  /** Position in the heap of its place: ready or delayed. */
-  slot: number
-  /** Position in the heap of jobs that can expire. */
-  expirySlot: number
-  /** Taken out of the table. */
-  gone: boolean
-}
+const nobody: ReadonlySet<Row> = new Set()
 
-export type RowHeap = Heap<'slot', Row>
-
-function claimsBefore(a: Row, b: Row): boolean {
-  const left = a.record
-  const right = b.record
-  if (left.priority !== right.priority) return left.priority < right.priority
-  if (left.runAt !== right.runAt) return left.runAt < right.runAt
-  return a.order < b.order
+function keyOf(task: string, key: string): string {
+  return `${task}\0${key}`
 }
 
 /** The rows of one queue, indexed by what claims, lists, counts and retention ask for. */
 export class QueueRows {
   readonly name: string
   readonly log = new Log()
+  readonly lanes = new Lanes()
+  readonly starts = new Starts()
+  /** Jobs that hold a key of `dedupe`, by task and key. */
+  readonly #holders = new Map<string, Set<Row>>()
+  /** Claims are bounded by partition. */
+  bounded = false
   /** Live rows: running or cancelling. */
   readonly live = new Set<Row>()
   /** Settled rows, the oldest first. */
@@ -41,29 +32,12 @@ export class QueueRows {
   /** By insert number; rows that are gone are dropped from it now and then. */
   #ordered: Row[] = []
   #gone = 0
-  readonly #ready = new Map<string, RowHeap>()
 
   constructor(name: string) {
     this.name = name
     this.counts = Object.fromEntries(
       [...states, ...phases].map((key) => [key, 0]),
     ) as Record<State | Phase, number>
-  }
-
-  readyOf(task: string): RowHeap {
-    let heap = this.#ready.get(task)
-    if (!heap) this.#ready.set(task, heap = new Heap('slot', claimsBefore))
-    return heap
-  }
-
-  /** The next row that a worker with these tasks may claim. */
-  next(tasks: Iterable<string>): Row | undefined {
-    let best: Row | undefined
-    for (const task of tasks) {
-      const row = this.#ready.get(task)?.peek()
-      if (row && (!best || claimsBefore(row, best))) best = row
-    }
-    return best
   }
 
   add(row: Row): void {
@@ -78,6 +52,34 @@ export class QueueRows {
 
   drop(): void {
     this.#gone += 1
+  }
+
+  /** Nothing is kept of it but the number of its last transition. */
+  get isEmpty(): boolean {
+    return this.#gone === this.#ordered.length && this.log.oldest > this.log.newest
+  }
+
+  /** Jobs with this key of `dedupe` that are not settled, or hold it for a time. */
+  holdersOf(task: string, key: string): ReadonlySet<Row> {
+    return this.#holders.get(keyOf(task, key)) ?? nobody
+  }
+
+  hold(row: Row): void {
+    const { task, dedupe } = row.record
+    if (!dedupe || (isSettled(row.record) && dedupe.until === null)) return
+    const key = keyOf(task, dedupe.key)
+    const holders = this.#holders.get(key)
+    if (holders) holders.add(row)
+    else this.#holders.set(key, new Set([row]))
+  }
+
+  letGo(row: Row): void {
+    const { task, dedupe } = row.record
+    if (!dedupe) return
+    const key = keyOf(task, dedupe.key)
+    const holders = this.#holders.get(key)
+    holders?.delete(row)
+    if (holders?.size === 0) this.#holders.delete(key)
   }
 
   /** Forgets rows that are gone, when they are many. Only between groups of operations. */
@@ -99,6 +101,15 @@ export class QueueRows {
   /** Rows in the order of insertion, behind insert number `after`. */
   * rowsAfter(after: number): Generator<Row> {
     for (let index = this.#indexFrom(after + 1); index < this.#ordered.length; index += 1) {
+      const row = this.#ordered[index] as Row
+      if (!row.gone) yield row
+    }
+  }
+
+  /** Rows in the opposite order, in front of insert number `before`; null means all. */
+  * rowsBefore(before: number | null): Generator<Row> {
+    const start = before === null ? this.#ordered.length : this.#indexFrom(before)
+    for (let index = start - 1; index >= 0; index -= 1) {
       const row = this.#ordered[index] as Row
       if (!row.gone) yield row
     }

@@ -1,12 +1,17 @@
-import { isLive, isSettled } from '../records/job.ts'
+import type { JobEvent } from '../../machines/job-events.ts'
 import type { JobRecord } from '../records/job.ts'
+import { ignored, step } from '../records/step.ts'
 import type { LogEntry } from '../records/transition.ts'
-import { Heap } from './heap.ts'
+import { Erasures, forgetLog } from './erasures.ts'
+import type { Erasure } from './erasures.ts'
 import { Picture } from './picture.ts'
 import type { StoredRow } from './picture.ts'
-import { QueueRows } from './queue-rows.ts'
-import type { Row, RowHeap } from './queue-rows.ts'
-import type { Change, Setting, StoreEvent } from './store.ts'
+import { Places } from './places.ts'
+import type { QueueRows } from './queue-rows.ts'
+import type { Row } from './row.ts'
+import type { Setting } from './settings.ts'
+import type { Start } from './starts.ts'
+import type { Change, StoreEvent } from './store.ts'
 
 /** The counters of a whole store. They never fall. */
 export interface Counters {
@@ -20,12 +25,18 @@ export interface Touch {
   readonly before: JobRecord | null
   readonly record: JobRecord | null
   readonly entry: LogEntry | null
+  /** It follows from an `Erasure` of its group: a journal need not say it. */
+  readonly implied?: boolean
 }
 
 /** All that one group of operations changed: what a journal must hold, and what to publish. */
 export interface Group {
   readonly settings: ReadonlyMap<string, Setting>
   readonly counters: Counters
+  /** By queue: what its rate limit has to remember. */
+  readonly starts: ReadonlyMap<string, readonly Start[]>
+  /** By queue. */
+  readonly erasures: ReadonlyMap<string, Erasure>
   readonly events: readonly StoreEvent[]
 }
 
@@ -36,47 +47,39 @@ export interface Snapshot {
   readonly counters: Counters
   /** The newest number in the log of each queue. */
   readonly logs: ReadonlyMap<string, number>
+  readonly starts: ReadonlyMap<string, readonly Start[]>
 }
 
 const noSetting: Setting = Object.freeze({ value: null, version: 0 })
-/** Stands for each queue that nothing was ever written to. */
-const emptyQueue = new QueueRows('')
-
 /**
  * Rows with their indexes, and what the current group of operations did to them. A group ends
  * with `take` (it holds) or with `rollback` (its write has failed, and all is as before).
  */
 export class Rows {
-  readonly byId = new Map<string, Row>()
-  readonly queues = new Map<string, QueueRows>()
-  readonly delayed: RowHeap = new Heap(
-    'slot', (a: Row, b: Row) => a.record.runAt < b.record.runAt ||
-      (a.record.runAt === b.record.runAt && a.order < b.order),
-  )
-  readonly expiring = new Heap(
-    'expirySlot', (a: Row, b: Row) => (a.record.expiresAt ?? 0) < (b.record.expiresAt ?? 0),
-  )
+  readonly #places = new Places()
+  readonly byId: ReadonlyMap<string, Row> = this.#places.byId
+  readonly queues: ReadonlyMap<string, QueueRows> = this.#places.queues
+  readonly delayed = this.#places.delayed
+  readonly expiring = this.#places.expiring
+  readonly dependents = this.#places.dependents
   readonly #settings = new Map<string, Setting>()
   #fence = 0
   #order = 0
 
-  #picture: Picture | null = null
   #changes: Change[] = []
   #touched: Touch[] = []
   #oldSettings = new Map<string, Setting>()
   #oldFence = 0
-  #woken = new Set<string>()
-  #timerAt = Number.POSITIVE_INFINITY
+  #started = new Map<string, number>()
+  #erasures = new Erasures()
 
   queue(name: string): QueueRows {
-    let queue = this.queues.get(name)
-    if (!queue) this.queues.set(name, queue = new QueueRows(name))
-    return queue
+    return this.#places.queue(name)
   }
 
   /** For reading: who asks for a queue does not make it known. */
   find(name: string): QueueRows {
-    return this.queues.get(name) ?? emptyQueue
+    return this.#places.find(name)
   }
 
   nextFence(): number {
@@ -88,21 +91,57 @@ export class Rows {
       record, order: this.#order += 1, slot: -1, expirySlot: -1, gone: true,
     }
     this.#touched.push({ row, before: null, record, entry })
-    this.#place(row, record)
+    this.#places.place(row, record)
     this.#note(entry, record)
   }
 
-  /** Replaces the record of a row. Without an entry the change is no transition. */
+  /** Lets the chart decide and writes what it says; false when it ignores the event. */
+  step(row: Row, event: JobEvent): boolean {
+    const moved = step(row.record, event)
+    if (moved === ignored) return false
+    this.write(row, moved.record, moved.transition)
+    return true
+  }
+
+  /** Replaces the record of a row by what a transition made of it. */
   write(row: Row, record: JobRecord, entry: LogEntry): void {
     this.#touched.push({ row, before: row.record, record, entry })
-    this.#place(row, record)
+    this.#places.place(row, record)
     this.#note(entry, record)
+  }
+
+  /** Replaces the record of a row by one of the same rev: the change is no transition. */
+  amend(row: Row, record: JobRecord): void {
+    this.#touched.push({ row, before: row.record, record, entry: null })
+    this.#places.place(row, record)
+  }
+
+  /** A claim that the rate limit of its queue counts. */
+  start(queue: string, start: Start): void {
+    this.queue(queue).starts.add(start)
+    this.#started.set(queue, (this.#started.get(queue) ?? 0) + 1)
+  }
+
+  /**
+   * Takes out all that is kept of a queue, the newest job first: `toTombstone` tells of each. Its
+   * log, and the starts that it has counted, are forgotten when the group holds.
+   */
+  erase(name: string, toTombstone: (record: JobRecord) => LogEntry): void {
+    const queue = this.find(name)
+    if (queue.isEmpty && queue.starts.list().length === 0) return
+    for (const row of queue.rowsBefore(null)) this.drop(row, toTombstone(row.record), true)
+    this.#erasures.add(queue, this.#order, this.#started.get(name) ?? 0)
+  }
+
+  /** Queues that the present group erases. */
+  get erased(): Iterable<string> {
+    return this.#erasures.byQueue.keys()
   }
 
   /** Takes a row out: with a tombstone, or silently when retention does it. */
-  drop(row: Row, tombstone: LogEntry | null): void {
-    this.#touched.push({ row, before: row.record, record: null, entry: tombstone })
-    this.#place(row, null)
+  drop(row: Row, tombstone: LogEntry | null, implied = false): void {
+    this.#touched.push({ row, before: row.record, record: null, entry: tombstone, implied })
+    this.#places.place(row, null)
     if (tombstone) this.#note(tombstone, null)
   }
 
@@ -122,13 +161,16 @@ export class Rows {
 
   /** Ends the group: what it did, or null when it did nothing. */
   take(): Group | null {
-    if (this.#touched.length === 0 && this.#oldSettings.size === 0) return null
-    const group: Group = {
+    const { byQueue } = this.#erasures
+    if (this.#touched.length + this.#oldSettings.size + byQueue.size === 0) return null
+    return {
       settings: new Map([...this.#oldSettings.keys()].map((key) => [key, this.setting(key)])),
       counters: { fence: this.#fence, order: this.#order },
+      starts: new Map([...this.#started].map(([name, count]) =>
+        [name, this.#erasures.startsOf(this.queue(name), count)])),
+      erasures: byQueue,
       events: this.#events(),
     }
-    return group
   }
 
   /** The group that was taken holds. */
@@ -136,14 +178,28 @@ export class Rows {
     for (const { row } of this.#touched) {
       if (row.gone) this.queues.get(row.record.queue)?.compact()
     }
+    for (const [name, erasure] of this.#erasures.byQueue) {
+      const queue = this.queue(name)
+      const starts = this.#erasures.startsOf(queue, this.#started.get(name) ?? 0)
+      queue.starts.clear()
+      this.restoreStarts(name, starts)
+      forgetLog(queue.log, erasure)
+    }
     this.#begin()
   }
 
   /** Undoes everything since the last `accept`, newest first. */
   rollback(): void {
     for (const { entry } of this.#changes.toReversed()) this.queue(entry.queue).log.undo()
-    for (const { row, before } of this.#touched.toReversed()) this.#place(row, before)
+    for (const { row, before } of this.#touched.toReversed()) {
+      this.#places.place(row, before)
+      // Its parents may have ended before this group, and the counting was undone.
+      if (before?.phase === 'blocked') this.dependents.blocked(row)
+    }
     for (const [key, old] of this.#oldSettings) this.#settings.set(key, old)
+    for (const [name, count] of this.#started) {
+      for (let left = count; left > 0; left -= 1) this.queue(name).starts.undo()
+    }
     // The order number need not fall: only its sequence matters.
     this.#fence = this.#oldFence
     this.#begin()
@@ -152,17 +208,21 @@ export class Rows {
   /** One at a time: its rows can be read until `endSnapshot`. Only between groups. */
   snapshot(): Snapshot {
     const { queues } = this
-    this.#picture = new Picture([...queues.values()].map((queue) => queue.all()), this.#order)
+    this.#places.picture = new Picture([...queues.values()].map((queue) => queue.all()), this.#order)
     return {
-      rows: this.#picture,
+      rows: this.#places.picture,
       settings: new Map(this.#settings),
       counters: { fence: this.#fence, order: this.#order },
       logs: new Map([...queues].map(([name, { log }]) => [name, log.newest])),
+      starts: new Map([...queues].flatMap(([name, { starts }]) => {
+        const kept = starts.list()
+        return kept.length === 0 ? [] : [[name, kept] as const]
+      })),
     }
   }
 
   endSnapshot(): void {
-    this.#picture = null
+    this.#places.picture = null
   }
 
   /** Puts a stored row in its place, over an older one of the same id. */
@@ -171,19 +231,31 @@ export class Rows {
     const row = old?.order === order
       ? old
       : { record, order, slot: -1, expirySlot: -1, gone: true }
-    if (old && old !== row) this.#place(old, null)
-    this.#place(row, record)
+    if (old && old !== row) this.#places.place(old, null)
+    this.#places.place(row, record)
     this.#begin()
   }
 
   restoreDrop(id: string): void {
     const row = this.byId.get(id)
-    if (row) this.#place(row, null)
+    if (row) this.#places.place(row, null)
     this.#begin()
   }
 
   restoreSetting(key: string, setting: Setting): void {
     this.#settings.set(key, setting)
+  }
+
+  restoreStarts(queue: string, starts: readonly Start[]): void {
+    for (const start of starts) this.queue(queue).starts.add(start)
+  }
+
+  /** Does what a stored group says of the end of a queue, once its other changes are there. */
+  restoreErasure(name: string, { order }: Erasure): void {
+    const queue = this.queue(name)
+    for (const row of queue.rowsBefore(order + 1)) this.#places.place(row, null)
+    queue.starts.clear()
+    this.#begin()
   }
 
   restoreCounters({ fence, order }: Counters): void {
@@ -202,8 +274,10 @@ export class Rows {
     this.#touched = []
     this.#oldSettings = new Map()
     this.#oldFence = this.#fence
-    this.#woken = new Set()
-    this.#timerAt = Number.POSITIVE_INFINITY
+    this.#started = new Map()
+    this.#erasures = new Erasures()
+    this.#places.woken = new Set()
+    this.#places.timerAt = Number.POSITIVE_INFINITY
   }
 
   #note(entry: LogEntry, record: JobRecord | null): void {
@@ -217,63 +291,10 @@ export class Rows {
     for (const key of this.#oldSettings.keys()) {
       events.push({ type: 'setting', key, value: this.setting(key).value })
     }
-    for (const queue of this.#woken) events.push({ type: 'wake', queue })
-    if (this.#timerAt < Number.POSITIVE_INFINITY) events.push({ type: 'timer', at: this.#timerAt })
+    const { woken, timerAt } = this.#places
+    for (const queue of woken) events.push({ type: 'wake', queue })
+    if (this.dependents.hasUnjudged) events.push({ type: 'timer', at: 0 })
+    else if (timerAt < Number.POSITIVE_INFINITY) events.push({ type: 'timer', at: timerAt })
     return events
-  }
-
-  /** Moves a row from the indexes of its old record to those of the next one. */
-  #place(row: Row, next: JobRecord | null): void {
-    this.#picture?.keep(row)
-    const queue = this.queue(row.record.queue)
-    if (!row.gone) this.#leave(row, queue)
-    if (next === null) {
-      if (!row.gone) queue.drop()
-      row.gone = true
-      this.byId.delete(row.record.id)
-      return
-    }
-    if (row.gone) {
-      row.gone = false
-      this.byId.set(next.id, row)
-      queue.add(row)
-    }
-    row.record = next
-    this.#enter(row, queue)
-  }
-
-  #leave(row: Row, queue: QueueRows): void {
-    const { state, phase, task } = row.record
-    queue.counts[state] -= 1
-    if (phase !== null) queue.counts[phase] -= 1
-    if (phase === 'ready') queue.readyOf(task).remove(row)
-    else if (phase === 'delayed') this.delayed.remove(row)
-    this.expiring.remove(row)
-    queue.live.delete(row)
-    queue.completed.delete(row)
-    queue.failed.delete(row)
-  }
-
-  #enter(row: Row, queue: QueueRows): void {
-    const { record } = row
-    queue.counts[record.state] += 1
-    if (record.phase !== null) queue.counts[record.phase] += 1
-    if (record.phase === 'ready') {
-      queue.readyOf(record.task).push(row)
-      this.#woken.add(record.queue)
-    } else if (record.phase === 'delayed') {
-      this.delayed.push(row)
-      this.#timerAt = Math.min(this.#timerAt, record.runAt)
-    }
-    if (record.state === 'queued' && record.expiresAt !== null) {
-      this.expiring.push(row)
-      this.#timerAt = Math.min(this.#timerAt, record.expiresAt)
-    }
-    if (isLive(record)) {
-      queue.live.add(row)
-      if (record.lease) this.#timerAt = Math.min(this.#timerAt, record.lease.until)
-    } else if (isSettled(record)) {
-      (record.state === 'completed' ? queue.completed : queue.failed).add(row)
-    }
   }
 }

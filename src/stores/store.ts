@@ -1,7 +1,9 @@
 import type { Env } from '../env.ts'
-import type { Json, Policy, Progress, State, Phase } from '../../machines/vocabulary.ts'
-import type { JobRecord, NewJob } from '../records/job.ts'
+import type { Json, Policy, Progress } from '../../machines/vocabulary.ts'
+import type { JobLog, JobRecord, NewJob } from '../records/job.ts'
 import type { LogEntry } from '../records/transition.ts'
+import type { Counts, Facts, ListQuery, LogPage, Page, WorkerInfo } from './reading.ts'
+import type { Setting } from './settings.ts'
 
 /** What a store can promise. */
 export interface Capabilities {
@@ -30,8 +32,28 @@ export interface StoreSession {
 
 /** One id that exists already is an answer, not an error, if queue and task are the same. */
 export interface InsertAnswer {
+  /** False: this job was there already, under the same id or the same key of `dedupe`. */
   readonly created: boolean
   readonly record: JobRecord
+}
+
+export interface InsertOptions {
+  /** Refuse with `queue-full` when a queue would have more queued jobs than this. */
+  readonly maxQueued?: ReadonlyMap<string, number>
+  /** Written in the same step. When its version has moved, nothing happens: the answer is []. */
+  readonly setting?: { readonly key: string; readonly version: number; readonly value: Json }
+}
+
+/** What bounds the claims of a queue in all processes together. */
+export interface Limits {
+  /** At most `max` starts in any window of `perMs`; of each partition, or of the whole queue. */
+  readonly rate: {
+    readonly max: number
+    readonly perMs: number
+    readonly perPartition: boolean
+  } | null
+  /** Running jobs of one partition; jobs without a partition count as one. */
+  readonly perPartition: number | null
 }
 
 export interface ClaimRequest {
@@ -44,6 +66,13 @@ export interface ClaimRequest {
   readonly tasks: ReadonlyMap<string, Policy>
   /** Not these: their abandoned handlers still run in this process. */
   readonly exclude: { has(id: string): boolean }
+  readonly limits: Limits
+}
+
+export interface ClaimAnswer {
+  readonly records: readonly JobRecord[]
+  /** When time alone will admit a job that is ready now and was held back; null for none. */
+  readonly nextAt: number | null
 }
 
 /**
@@ -65,10 +94,9 @@ export type CommitAnswer =
   | { readonly outcome: 'lost' }
 
 /** What one worker says of itself, and the leases that it holds. */
-export interface Beat {
-  readonly worker: string
-  readonly queues: readonly string[]
-  readonly tasks: readonly string[]
+export interface Beat extends Omit<WorkerInfo, 'at'> {
+  /** The last beat: the worker stops. */
+  readonly leaving: boolean
   readonly leaseMs: number
   readonly held: readonly { readonly id: string; readonly fence: number }[]
 }
@@ -79,15 +107,26 @@ export interface BeatAnswer {
 }
 
 /** A change from outside the worker, decided by the chart inside the store. */
-export type Request = { readonly id: string; readonly queue: string; readonly by: string } & (
+export type Request = JobRequest | QueueRequest
+
+/** Removes a queue with all that is kept of it: `ignored` while jobs run, unless it is forced. */
+export interface QueueRequest {
+  readonly type: 'obliterate'
+  readonly queue: string
+  readonly by: string
+  readonly force: boolean
+}
+
+export type JobRequest = { readonly id: string; readonly queue: string; readonly by: string } & (
   | { readonly type: 'cancel'; readonly reason: string | null }
   | { readonly type: 'retry' }
   | { readonly type: 'reschedule'; readonly runAt: number | null; readonly delayMs: number | null }
-  | { readonly type: 'remove' }
+  /** With `spareAwaited`, jobs are left that another, unsettled one depends on. */
+  | { readonly type: 'remove'; readonly spareAwaited: boolean }
 )
 
 export interface RequestAnswer {
-  readonly outcome: 'moved' | 'ignored' | 'unknown'
+  readonly outcome: 'moved' | 'ignored' | 'awaited' | 'unknown'
   /** The record now, or as it was when it was removed. */
   readonly record: JobRecord | null
 }
@@ -120,37 +159,14 @@ export interface SweepAnswer {
   readonly nextAt: number | null
 }
 
-export interface ListQuery {
-  readonly queue: string
-  readonly states: readonly State[] | null
-  readonly phase: Phase | null
-  readonly task: string | null
-  readonly limit: number
-  /** Opaque; from the page before. */
-  readonly cursor: string | null
-}
-
-export interface Page {
-  /** In the order of insertion. */
-  readonly records: readonly JobRecord[]
-  readonly cursor: string | null
-}
-
-/** Jobs of a queue now; `ready`, `delayed` and `blocked` add up to `queued`. */
-export type Counts = { readonly [K in State | Phase]: number }
-
-export interface LogPage {
-  readonly entries: readonly LogEntry[]
-  /** The oldest and the newest number that the log keeps; `oldest` is `newest + 1` when empty. */
-  readonly oldest: number
-  readonly newest: number
-}
-
 export interface ProgressUpdate {
   readonly id: string
   readonly fence: number
   readonly by: string
-  readonly progress: Progress
+  /** Null: nothing new. */
+  readonly progress: Progress | null
+  /** All lines that the job keeps; null: nothing new. */
+  readonly log: JobLog | null
 }
 
 /** The record after the update, or null: another fence, or not running. */
@@ -171,12 +187,6 @@ export type StoreEvent =
   | { readonly type: 'timer'; readonly at: number }
   | { readonly type: 'setting'; readonly key: string; readonly value: Json }
 
-export interface Setting {
-  readonly value: Json
-  /** 0 when it was never set. */
-  readonly version: number
-}
-
 /**
  * The storage contract. Every method is atomic; what takes a list is one write. Rejections are
  * `TroupeError`s; after a rejection nothing of the call has taken effect, unless the store is
@@ -187,20 +197,33 @@ export interface Store {
   readonly capabilities: Capabilities
   open(context: StoreContext): Promise<StoreSession>
   close(): Promise<void>
-  /** All or nothing. Rejects with `id-in-use` when an id belongs to another queue or task. */
-  insert(jobs: readonly NewJob[]): Promise<readonly InsertAnswer[]>
-  /** The next ready jobs in the order of (priority, runAt, insertion), each with a new fence. */
-  claim(request: ClaimRequest): Promise<readonly JobRecord[]>
+  /**
+   * All or nothing; jobs of one call may depend on each other. Rejects with `id-in-use` when an id
+   * belongs to another queue or task, `unknown-parent`, `dependency-cycle`, `queue-full`.
+   */
+  insert(jobs: readonly NewJob[], options?: InsertOptions): Promise<readonly InsertAnswer[]>
+  /**
+   * The next ready jobs under the limits, each with a new fence: in the order of priority, of the
+   * partitions' turns, of runAt and of insertion.
+   */
+  claim(request: ClaimRequest): Promise<ClaimAnswer>
   /** Each member stands or falls alone. */
   commit(commits: readonly Commit[]): Promise<readonly CommitAnswer[]>
   /** Tells that a worker lives, and extends its leases. */
   renew(beat: Beat): Promise<BeatAnswer>
-  /** Cancel, retry, reschedule, remove: each member stands or falls alone. */
+  /** Cancel, retry, reschedule, remove, obliterate: each member stands or falls alone. */
   apply(requests: readonly Request[]): Promise<readonly RequestAnswer[]>
-  /** Does what time has made due: due, expire, stall, prune, trim the log. */
+  /**
+   * Does what time has made due: due, expire, stall, prune, trim the log; and what the end of a
+   * parent means for the children that were too many for its own commit.
+   */
   sweep(request: SweepRequest): Promise<SweepAnswer>
   get(ids: readonly string[]): Promise<readonly (JobRecord | undefined)[]>
   list(query: ListQuery): Promise<Page>
+  /** Why a job of this queue does not run; null when there is no such job. */
+  explain(queue: string, id: string, limits: Limits): Promise<Facts | null>
+  /** Workers that are alive: that have beaten within one lease. */
+  workers(): Promise<readonly WorkerInfo[]>
   /** By queue; of one queue, or of every queue that the store knows. */
   counts(queue: string | null): Promise<ReadonlyMap<string, Counts>>
   /** Entries behind number `after`, oldest first, at most `limit`. */
@@ -217,12 +240,4 @@ export interface Store {
   progress(updates: readonly ProgressUpdate[]): Promise<readonly ProgressAnswer[]>
 }
 
-/** The key of a queue's durable settings. */
-export function queueSettingKey(queue: string): string {
-  return `queue:${queue}`
-}
-
-/** Whether the durable setting of a queue says that it is paused. */
-export function isPausedSetting(value: Json): boolean {
-  return typeof value === 'object' && value !== null && 'paused' in value && value.paused === true
-}
+export const noLimits: Limits = Object.freeze({ rate: null, perPartition: null })

@@ -1,18 +1,25 @@
-import { TroupeErrorOf } from '../errors.ts'
 import type { JobEvent } from '../../machines/job-events.ts'
-import { createRecord, isLive } from '../records/job.ts'
-import type { JobRecord, NewJob } from '../records/job.ts'
-import { resolvePolicy } from '../records/policy.ts'
-import { ignored, step } from '../records/step.ts'
-import { toLogEntry, toTombstone } from '../records/transition.ts'
 import type { Json } from '../../machines/vocabulary.ts'
+import { isLive } from '../records/job.ts'
+import type { JobRecord, NewJob } from '../records/job.ts'
+import { toTombstone } from '../records/transition.ts'
+import { claimFrom } from './claiming.ts'
+import { eventFor, judge } from './dependents.ts'
+import { explainFrom } from './explaining.ts'
+import { insertInto } from './insertion.ts'
+import { listFrom } from './listing.ts'
+import { obliterateIn } from './obliterating.ts'
+import type { Row } from './row.ts'
+import type { Counts, Facts, ListQuery, LogPage, Page, WorkerInfo } from './reading.ts'
 import { Rows } from './rows.ts'
-import type { Row } from './queue-rows.ts'
-import { isPausedSetting, queueSettingKey } from './store.ts'
+import type { Setting } from './settings.ts'
 import type {
-  Beat, BeatAnswer, ClaimRequest, Commit, CommitAnswer, Counts, InsertAnswer, ListQuery, LogPage,
-  Page, ProgressAnswer, ProgressUpdate, Request, RequestAnswer, Setting,
+  Beat, BeatAnswer, ClaimAnswer, ClaimRequest, Commit, CommitAnswer, InsertAnswer, InsertOptions,
+  JobRequest, Limits, ProgressAnswer, ProgressUpdate, Request, RequestAnswer,
 } from './store.ts'
+
+/** Children that the end of a parent moves in its own step, at most; the sweep does the rest. */
+const followLimit = 1000
 
 /**
  * The in-process engine of the embedded stores, and the reference for all others: the operations
@@ -22,63 +29,34 @@ import type {
 export class Table {
   readonly rows = new Rows()
   readonly #now: () => number
+  readonly #monotonic: () => number
+  /** Beats are worth nothing after a crash: they are not kept. */
+  readonly #workers = new Map<string, { readonly info: WorkerInfo; readonly until: number }>()
 
-  constructor(now: () => number) {
-    this.#now = now
+  constructor(clock: { readonly now: () => number; readonly monotonic: () => number }) {
+    this.#now = clock.now
+    this.#monotonic = clock.monotonic
   }
 
-  insert(jobs: readonly NewJob[]): InsertAnswer[] {
-    const batch = new Map<string, NewJob>()
-    jobs.forEach((job, index) => {
-      const other = this.rows.byId.get(job.id)?.record ?? batch.get(job.id)
-      if (other && (other.queue !== job.queue || other.task !== job.task)) {
-        throw idInUse(job.id, other, index)
-      }
-      batch.set(job.id, job)
-    })
-    const now = this.#now()
-    return jobs.map((job) => {
-      const existing = this.rows.byId.get(job.id)
-      if (existing) return { created: false, record: existing.record }
-      const record = createRecord(job, now, 0)
-      this.rows.insert(record, toLogEntry(record, 'add', null, now, job.by))
-      return { created: true, record }
-    })
+  insert(jobs: readonly NewJob[], options: InsertOptions = {}): InsertAnswer[] {
+    const answers = insertInto(this.rows, jobs, options, this.#now())
+    const keyed = jobs.some(({ dedupe }) => dedupe !== null)
+    if (!keyed && !this.rows.dependents.hasUnjudged) return answers
+    this.follow(followLimit)
+    // A parent that had failed before ends its new child at once, and a job of the call may have
+    // moved one in front of it that has the same key.
+    return answers.map(({ created, record }) =>
+      ({ created, record: this.rows.byId.get(record.id)?.record ?? record }))
   }
 
-  claim(request: ClaimRequest): JobRecord[] {
-    const { queue: name, worker, limit, leaseMs, tasks, exclude } = request
-    if (this.#isPaused(name)) return []
-    const queue = this.rows.find(name)
-    const now = this.#now()
-    const lease = { worker, until: now + leaseMs }
-    const claimed: JobRecord[] = []
-    const passedOver: Row[] = []
-    while (claimed.length < limit) {
-      const row = queue.next(tasks.keys())
-      if (!row) break
-      const { record } = row
-      if (exclude.has(record.id)) {
-        queue.readyOf(record.task).remove(row)
-        passedOver.push(row)
-        continue
-      }
-      const base = tasks.get(record.task)
-      if (!base) throw new Error(`no policy for task ${record.task}`)
-      const policy = resolvePolicy(record.options, base)
-      const moved = this.#step(row, {
-        type: 'claim', now, by: worker, fence: this.rows.nextFence(), lease, policy, started: true,
-      })
-      // A ready job that cannot be claimed has outlived its ttl.
-      if (moved) claimed.push(moved)
-      else this.#step(row, { type: 'expire', now, by: 'sweep' })
-    }
-    for (const row of passedOver) queue.readyOf(row.record.task).push(row)
-    return claimed
+  claim(request: ClaimRequest): ClaimAnswer {
+    const answer = claimFrom(this.rows, request, this.#now())
+    this.follow(followLimit)
+    return answer
   }
 
   commit(commits: readonly Commit[]): CommitAnswer[] {
-    return commits.map((commit) => {
+    const answers = commits.map((commit): CommitAnswer => {
       const row = this.rows.byId.get(commit.record.id)
       if (!row) return { outcome: 'lost' }
       const current = row.record
@@ -88,12 +66,35 @@ export class Table {
       this.rows.write(row, commit.record, commit.transition)
       return { outcome: 'ok', record: commit.record }
     })
+    this.follow(followLimit)
+    return answers
+  }
+
+  /**
+   * Brings at most `limit` blocked jobs in line with what their parents have become; answers how
+   * many moved. The end of one may concern others, down the whole graph.
+   */
+  follow(limit: number): number {
+    const { dependents, byId } = this.rows
+    let moved = 0
+    for (const row of limit > 0 ? dependents.takeUnjudged() : []) {
+      if (row.gone || row.record.phase !== 'blocked') continue
+      const judgement = judge(row.record, (id) => byId.get(id)?.record)
+      const event = eventFor(row.record, judgement, this.#now())
+      if (event && this.rows.step(row, event)) moved += 1
+      if (moved === limit) break
+    }
+    return moved
   }
 
   /** Leases are no transitions: nothing is written, and no group begins. */
   renew(beat: Beat): BeatAnswer {
-    const lease = { worker: beat.worker, until: this.#now() + beat.leaseMs }
-    const lost = beat.held.filter(({ id, fence }) => {
+    const now = this.#now()
+    const { held, leaving, leaseMs, ...said } = beat
+    const lease = { worker: beat.worker, until: now + leaseMs }
+    if (leaving) this.#workers.delete(beat.worker)
+    else this.#workers.set(beat.worker, { info: { ...said, at: now }, until: lease.until })
+    const lost = held.filter(({ id, fence }) => {
       const row = this.rows.byId.get(id)
       if (!row || row.record.fence !== fence || !isLive(row.record)) return true
       row.record = { ...row.record, lease }
@@ -102,22 +103,33 @@ export class Table {
     return { lost: lost.map(({ id }) => id) }
   }
 
+  workers(): WorkerInfo[] {
+    const now = this.#now()
+    for (const [name, { until }] of this.#workers) if (until <= now) this.#workers.delete(name)
+    return [...this.#workers.values()].map(({ info }) => info)
+  }
+
   apply(requests: readonly Request[]): RequestAnswer[] {
-    return requests.map((request) => {
+    const answers = requests.map((request): RequestAnswer => {
+      if (request.type === 'obliterate') return obliterateIn(this.rows, request, this.#now())
       const row = this.rows.byId.get(request.id)
-      if (!row || row.record.queue !== request.queue) return { outcome: 'unknown', record: null }
-      if (request.type === 'remove') return this.#remove(row, request.by)
-      const moved = this.#step(row, this.#eventOf(request))
+      if (row?.record.queue !== request.queue) return { outcome: 'unknown', record: null }
+      if (request.type === 'remove') return this.#remove(row, request)
+      const moved = this.rows.step(row, this.#eventOf(row, request))
       return { outcome: moved ? 'moved' : 'ignored', record: row.record }
     })
+    this.follow(followLimit)
+    return answers
   }
 
   progress(updates: readonly ProgressUpdate[]): ProgressAnswer[] {
     const now = this.#now()
-    return updates.map(({ id, fence, by, progress }) => {
+    return updates.map(({ id, fence, by, progress, log }) => {
       const row = this.rows.byId.get(id)
-      if (!row || row.record.fence !== fence) return null
-      return this.#step(row, { type: 'progress', now, by, progress })
+      if (row?.record.fence !== fence || !isLive(row.record)) return null
+      if (log !== null) this.rows.amend(row, { ...row.record, log })
+      if (progress !== null) this.rows.step(row, { type: 'progress', now, by, progress })
+      return row.record
     })
   }
 
@@ -125,7 +137,8 @@ export class Table {
   reclaimAll(by: string): number {
     const live = [...this.rows.queues.values()].flatMap((queue) => [...queue.live])
     const now = this.#now()
-    for (const row of live) this.#step(row, { type: 'stall', now, by })
+    for (const row of live) this.rows.step(row, { type: 'stall', now, by })
+    this.follow(followLimit)
     return live.length
   }
 
@@ -134,23 +147,16 @@ export class Table {
   }
 
   list(query: ListQuery): Page {
-    const after = query.cursor === null ? 0 : Number(query.cursor)
-    if (!Number.isSafeInteger(after)) throw invalidCursor(query.cursor ?? '')
-    const records: JobRecord[] = []
-    let last = 0
-    for (const { record, order } of this.rows.find(query.queue).rowsAfter(after)) {
-      if (query.states && !query.states.includes(record.state)) continue
-      if (query.phase && record.phase !== query.phase) continue
-      if (query.task !== null && record.task !== query.task) continue
-      if (records.length === query.limit) return { records, cursor: String(last) }
-      records.push(record)
-      last = order
-    }
-    return { records, cursor: null }
+    return listFrom(this.rows, query, this.#monotonic)
+  }
+
+  explain(queue: string, id: string, limits: Limits): Facts | null {
+    return explainFrom(this.rows, queue, id, limits, this.#now())
   }
 
   counts(queue: string | null): ReadonlyMap<string, Counts> {
-    const names = queue === null ? [...this.rows.queues.keys()] : [queue]
+    const known = [...this.rows.queues.values()].filter((rows) => !rows.isEmpty)
+    const names = queue === null ? known.map(({ name }) => name) : [queue]
     return new Map(names.map((name) => [name, { ...this.rows.find(name).counts }]))
   }
 
@@ -168,57 +174,34 @@ export class Table {
     return true
   }
 
-  /** Lets the chart decide and writes what it says; null when it ignores the event. */
-  #step(row: Row, event: JobEvent): JobRecord | null {
-    const moved = step(row.record, event)
-    if (moved === ignored) return null
-    this.rows.write(row, moved.record, moved.transition)
-    return moved.record
-  }
-
-  step(row: Row, event: JobEvent): boolean {
-    return this.#step(row, event) !== null
-  }
-
-  #isPaused(queue: string): boolean {
-    return isPausedSetting(this.rows.setting(queueSettingKey(queue)).value)
-  }
-
-  #remove(row: Row, by: string): RequestAnswer {
+  #remove(
+    row: Row, { by, spareAwaited }: Extract<Request, { readonly type: 'remove' }>,
+  ): RequestAnswer {
     const { record } = row
     if (isLive(record)) return { outcome: 'ignored', record }
+    if (spareAwaited && this.rows.dependents.isAwaited(record.id)) {
+      return { outcome: 'awaited', record }
+    }
     this.rows.drop(row, toTombstone(record, this.#now(), by))
     return { outcome: 'moved', record }
   }
 
-  #eventOf(request: Exclude<Request, { readonly type: 'remove' }>): JobEvent {
+  #eventOf(
+    row: Row, request: Exclude<JobRequest, { readonly type: 'remove' }>,
+  ): JobEvent {
     const now = this.#now()
     const { by } = request
     switch (request.type) {
       case 'cancel': return { type: 'cancel', now, by, reason: request.reason }
-      case 'retry': return { type: 'retry', now, by }
+      case 'retry': {
+        const { open, failed } = judge(row.record, (id) => this.rows.byId.get(id)?.record)
+        // A parent that still stands as failed ends the new life as it ended the old one.
+        return { type: 'retry', now, by, openParents: failed ? Math.max(open, 1) : open }
+      }
       case 'reschedule': {
         const runAt = request.runAt ?? now + (request.delayMs ?? 0)
         return { type: 'reschedule', now, by, runAt }
       }
     }
   }
-}
-
-function invalidCursor(cursor: string): TroupeErrorOf<'invalid-cursor'> {
-  return new TroupeErrorOf(
-    'invalid-cursor', 'the cursor is not one that a page of a list carried',
-    { cursor: cursor.slice(0, 200) },
-  )
-}
-
-function idInUse(
-  id: string, other: { readonly queue: string; readonly task: string }, index: number,
-): TroupeErrorOf<'id-in-use'> {
-  return new TroupeErrorOf(
-    'id-in-use',
-    `jobs[${index}]: id ${JSON.stringify(id)} belongs to a job of task ${other.task} on queue ` +
-      other.queue,
-    { id, queue: other.queue, task: other.task },
-  )
 }

@@ -1,9 +1,11 @@
 import * as fc from 'fast-check'
+import { TroupeError } from 'troupe'
 import { it } from 'vitest'
 import { isLive } from '../../src/records/job.ts'
 import { can } from '../../src/records/step.ts'
 import { checkCounts, checkLog, checkRecords, checkTold, holds } from '../support/invariants.ts'
-import { done } from '../support/records.ts'
+import { checkAwaited, checkBlocked, Kinship } from '../support/kinship.ts'
+import { beat, done } from '../support/records.ts'
 import { runs } from '../support/runs.ts'
 import { keepAll } from './bench.ts'
 import type { Bench, OpenBench } from './bench.ts'
@@ -16,11 +18,24 @@ const wait = fc.constantFrom(0, 1, 40, 200)
 /** One call of the store; what makes no sense at its moment must be harmless. */
 type Act = (bench: Bench) => Promise<unknown>
 
+const added = fc.record({ name: id, parents: fc.oneof(
+  fc.constant([]), fc.uniqueArray(id, { minLength: 1, maxLength: 3 }),
+) })
 const insert = fc.record({
-  ids: fc.array(id, { maxLength: 3 }), delayMs: fc.option(wait), ttlMs: fc.constantFrom(null, 60),
-  priority: fc.nat(2), maxStalls: fc.nat(2),
-}).map(({ ids, maxStalls, ...rest }): Act => (bench) => bench.addMany(ids.map((name) =>
-  ({ id: name, queue: queueOf(name), options: { maxStalls }, ...rest }))))
+  jobs: fc.array(added, { maxLength: 3 }), delayMs: fc.option(wait),
+  ttlMs: fc.constantFrom(null, 60), priority: fc.nat(2), maxStalls: fc.nat(2),
+  onParentFailure: fc.constantFrom('fail', 'run', 'wait'),
+}).map(({ jobs, maxStalls, ...rest }): Act => async (bench) => {
+  const patches = jobs.map(({ name, parents }) => (
+    { id: name, queue: queueOf(name), dependsOn: parents, options: { maxStalls }, ...rest }))
+  try {
+    await bench.addMany(patches)
+  } catch (error) {
+    const refused = error instanceof TroupeError &&
+      (error.code === 'unknown-parent' || error.code === 'dependency-cycle')
+    if (!refused) throw error
+  }
+})
 
 const limit = fc.integer({ max: 3, min: 1 })
 const claim = fc.record({ queue: fc.constantFrom(...queues), limit })
@@ -43,7 +58,7 @@ const commit = fc.record({
 const progress = fc.tuple(id, fc.constantFrom(0, 0, -1)).map(([name, back]): Act =>
   async (bench) => {
     const fence = ((await bench.get(name))?.fence ?? 0) + back
-    await bench.store.progress([{ id: name, fence, by: 'worker:w1', progress: done }])
+    await bench.store.progress([{ id: name, fence, by: 'worker:w1', progress: done, log: null }])
   })
 
 const apply = fc.array(fc.tuple(
@@ -59,15 +74,15 @@ const sweep = fc.record({ ms: wait, limit: fc.integer({ min: 1, max: 4 }), prune
   .map(({ ms, limit, prune }): Act => async (bench) => {
     await bench.env.advance(ms)
     const retention = { ...keepAll, completed: prune ? 1 : 100, failed: prune ? 1 : 100 }
-    await bench.sweep({ limit, retention: new Map(queues.map((name) => [name, retention])) })
+    const request = { limit, retention: new Map(queues.map((name) => [name, retention])) }
+    for (let more = true; more;) more = (await bench.sweep(request)).more
   })
 
 const renew = fc.subarray([0, 1, 2, 3, 4]).map((numbers): Act => async (bench) => {
   const held = await bench.store.get(numbers.map((n) => `job-${n}`))
-  await bench.store.renew({
-    worker: 'worker:w1', queues: [...queues], tasks: ['resize'], leaseMs: 100,
-    held: held.flatMap((record) => record ?? []),
-  })
+  await bench.store.renew(beat({
+    leaseMs: 100, held: held.flatMap((record) => record ?? []),
+  }))
 })
 
 const pause = fc.tuple(fc.constantFrom(...queues), fc.boolean()).map(([queue, paused]): Act =>
@@ -90,9 +105,11 @@ export function anySequenceContract(open: OpenBench): void {
     const acts = fc.array(weights(true), { maxLength: 40 })
     await fc.assert(fc.asyncProperty(acts, async (sequence) => {
       const bench = await open()
+      const follower = new Follower(bench)
       for (const act of sequence) {
         await act(bench)
         await checkAll(bench)
+        await follower.check()
       }
     }), runs(60))
   })
@@ -101,9 +118,11 @@ export function anySequenceContract(open: OpenBench): void {
     const groups = fc.array(fc.array(weights(false), { maxLength: 5 }), { maxLength: 8 })
     await fc.assert(fc.asyncProperty(groups, async (sequence) => {
       const bench = await open()
+      const follower = new Follower(bench)
       for (const group of sequence) {
         await Promise.all(group.map((act) => act(bench)))
         await checkAll(bench)
+        await follower.check()
       }
     }), runs(60))
   })
@@ -123,4 +142,30 @@ async function checkAll(bench: Bench): Promise<void> {
     for (const job of jobs.values()) fences.push(...job.fences)
   }
   holds(new Set(fences).size === fences.length, 'no fence is given twice', fences)
+}
+
+/** Sees at each transition, and at rest, that parents and children are at one. */
+class Follower {
+  readonly #bench: Bench
+  readonly #kinship = new Kinship()
+  #seen = 0
+
+  constructor(bench: Bench) {
+    this.#bench = bench
+  }
+
+  async check(): Promise<void> {
+    const { changes } = this.#bench
+    if (changes.length < this.#seen) {
+      this.#seen = 0
+      this.#kinship.forget()
+    }
+    for (const change of changes.slice(this.#seen)) this.#kinship.follow(change)
+    this.#seen = changes.length
+    const records = (await Promise.all(queues.map((queue) => this.#bench.list(queue)))).flat()
+    checkBlocked(records)
+    const logs = await Promise.all(queues.map((queue) => this.#bench.log(queue)))
+    const last = new Map(logs.flat().map(({ jobId, to }) => [jobId, to]))
+    checkAwaited(records, (id) => last.get(id) === null)
+  }
 }

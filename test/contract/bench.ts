@@ -2,11 +2,13 @@ import type { JobEvent, JobEventType } from '../../machines/job-events.ts'
 import type { JobRecord, NewJob } from '../../src/records/job.ts'
 import { ignored, step } from '../../src/records/step.ts'
 import type { LogEntry } from '../../src/records/transition.ts'
+import type { Counts } from '../../src/stores/reading.ts'
+import { noLimits } from '../../src/stores/store.ts'
 import type {
-  Change, ClaimRequest, Commit, CommitAnswer, Counts, Request, RequestAnswer, Retention, Store,
-  StoreEvent, SweepAnswer, SweepRequest,
+  Change, ClaimAnswer, ClaimRequest, Commit, CommitAnswer, JobRequest, RequestAnswer, Retention,
+  Store, StoreEvent, SweepAnswer, SweepRequest,
 } from '../../src/stores/store.ts'
-import { jobEvent, newJob, policy } from '../support/records.ts'
+import { jobEvent, listQuery, newJob, policy } from '../support/records.ts'
 import type { EventOf } from '../support/records.ts'
 import type { VirtualEnv } from '../support/virtual-env.ts'
 
@@ -33,7 +35,7 @@ type RequestPatch =
   | { readonly type: 'cancel'; readonly reason?: string | null }
   | { readonly type: 'retry' }
   | { readonly type: 'reschedule'; readonly runAt?: number; readonly delayMs?: number }
-  | { readonly type: 'remove' }
+  | { readonly type: 'remove'; readonly spareAwaited?: boolean }
 
 /** An open store with short words for what the tests do, and all that it told its watcher. */
 export class Bench {
@@ -90,10 +92,15 @@ export class Bench {
     return answers.map(({ record }) => record)
   }
 
-  claim(patch: Partial<ClaimRequest> = {}): Promise<readonly JobRecord[]> {
+  async claim(patch: Partial<ClaimRequest> = {}): Promise<readonly JobRecord[]> {
+    return (await this.claimed(patch)).records
+  }
+
+  /** The whole answer of a claim. */
+  claimed(patch: Partial<ClaimRequest> = {}): Promise<ClaimAnswer> {
     return this.store.claim({
       queue: 'images', worker: 'worker:w1', limit: 1000, leaseMs,
-      tasks: new Map([['resize', policy]]), exclude: new Set(), ...patch,
+      tasks: new Map([['resize', policy]]), exclude: new Set(), limits: noLimits, ...patch,
     })
   }
 
@@ -128,11 +135,12 @@ export class Bench {
     return this.commit(record, this.event('fail', { retryable: false }))
   }
 
-  request(id: string, patch: RequestPatch): Request {
+  request(id: string, patch: RequestPatch): JobRequest {
     const address = { id, queue: 'images', by: 'ann' }
     switch (patch.type) {
       case 'cancel': return { ...address, reason: null, ...patch }
       case 'reschedule': return { ...address, runAt: null, delayMs: null, ...patch }
+      case 'remove': return { ...address, spareAwaited: false, ...patch }
       default: return { ...address, ...patch }
     }
   }
@@ -163,10 +171,7 @@ export class Bench {
   }
 
   async list(queue = 'images'): Promise<readonly JobRecord[]> {
-    const page = await this.store.list({
-      queue, states: null, phase: null, task: null, limit: 1_000_000, cursor: null,
-    })
-    return page.records
+    return (await this.store.list(listQuery({ queue }))).records
   }
 
   async counts(queue = 'images'): Promise<Counts> {

@@ -73,7 +73,7 @@ const rows: Readonly<Record<string, Row>> = {
   'progress': {
     event: 'progress',
     act: async (bench, { id, fence }) => {
-      await bench.store.progress([{ id, fence, by: 'worker:w1', progress: half }])
+      await bench.store.progress([{ id, fence, by: 'worker:w1', progress: half, log: null }])
       return bench.event('progress', { progress: half })
     },
   },

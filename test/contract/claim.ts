@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { queueSettingKey } from '../../src/stores/store.ts'
+import { queueSettingKey } from '../../src/stores/settings.ts'
 import { newJob, policy } from '../support/records.ts'
 import { runs } from '../support/runs.ts'
 import { ids, leaseMs, must } from './bench.ts'

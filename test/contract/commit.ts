@@ -75,7 +75,7 @@ function conflicts(open: OpenBench): void {
     const running = await bench.running()
     const { fence } = running
     const commit = bench.decide(running, bench.event('fail'))
-    await bench.store.progress([{ id: 'job-1', fence, by: 'worker:w1', progress: half }])
+    await bench.store.progress([{ id: 'job-1', fence, by: 'worker:w1', progress: half, log: null }])
     await expectConflict(bench, commit)
     expect(await bench.complete(must(await bench.get('job-1')))).toMatchObject({ outcome: 'ok' })
   })

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { toLogEntry } from '../../src/records/transition.ts'
-import type { LogPage } from '../../src/stores/store.ts'
+import type { LogPage } from '../../src/stores/reading.ts'
 import { half } from '../support/records.ts'
 import { leaseMs, must } from './bench.ts'
 import type { Bench, OpenBench } from './bench.ts'
@@ -15,7 +15,7 @@ async function life(bench: Bench, queue = 'images'): Promise<void> {
   await bench.sweep()
   const [first] = await bench.claim({ queue })
   const { fence } = must(first)
-  await bench.store.progress([{ id, fence, by: 'worker:w1', progress: half }])
+  await bench.store.progress([{ id, fence, by: 'worker:w1', progress: half, log: null }])
   await bench.store.apply([request('cancel')])
   await bench.fail(must(await bench.get(id)))
   await bench.store.apply([request('retry')])

@@ -8,7 +8,7 @@ import { placements, places } from './placements.ts'
 function report(
   { id, fence }: { readonly id: string; readonly fence: number }, progress = half,
 ): ProgressUpdate {
-  return { id, fence, by: 'worker:w1', progress }
+  return { id, fence, by: 'worker:w1', progress, log: null }
 }
 
 export function progressContract(open: OpenBench): void {

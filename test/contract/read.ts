@@ -1,7 +1,8 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { phases, states } from '../../machines/vocabulary.ts'
-import type { ListQuery, Page } from '../../src/stores/store.ts'
+import type { ListQuery, Page } from '../../src/stores/reading.ts'
+import { listQuery } from '../support/records.ts'
 import { runs } from '../support/runs.ts'
 import { ids, must } from './bench.ts'
 import type { Bench, OpenBench } from './bench.ts'
@@ -15,9 +16,7 @@ export function readContract(open: OpenBench): void {
 }
 
 function page(bench: Bench, patch: Partial<ListQuery> = {}): Promise<Page> {
-  return bench.store.list({
-    queue: 'images', states: null, phase: null, task: null, limit: 1000, cursor: null, ...patch,
-  })
+  return bench.store.list(listQuery({ limit: 1000, ...patch }))
 }
 
 /** One job in every leaf, named after it, and one of another task. */

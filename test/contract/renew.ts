@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest'
 import type { Beat, BeatAnswer } from '../../src/stores/store.ts'
 import { ids, leaseMs, must } from './bench.ts'
+import { beat } from '../support/records.ts'
 import type { Bench, OpenBench } from './bench.ts'
 
 function renew(bench: Bench, held: Beat['held'], worker = 'worker:w1'): Promise<BeatAnswer> {
-  return bench.store.renew({ worker, queues: ['images'], tasks: ['resize'], leaseMs, held })
+  return bench.store.renew(beat({ worker, leaseMs, held }))
 }
 
 export function renewContract(open: OpenBench): void {

@@ -78,7 +78,7 @@ function live(open: OpenBench): void {
     await bench.addMany([{ id: 'a' }, { id: 'b' }])
     const [a, b] = await bench.claim()
     const { fence } = must(a)
-    await bench.store.progress([{ id: 'a', fence, by: 'worker:w1', progress: half }])
+    await bench.store.progress([{ id: 'a', fence, by: 'worker:w1', progress: half, log: null }])
     await bench.apply('b', { type: 'cancel' })
     const before = await bench.list()
     await bench.reopen()

@@ -6,8 +6,13 @@ import type { OpenBench, StoreFactory } from './bench.ts'
 import { chartContract } from './chart.ts'
 import { claimContract } from './claim.ts'
 import { commitContract } from './commit.ts'
+import { dependentsContract } from './dependents.ts'
+import { dedupeContract } from './dedupe.ts'
+import { dedupeBatchContract } from './dedupe-batch.ts'
 import { insertContract } from './insert.ts'
+import { limitsContract } from './limits.ts'
 import { logContract } from './log.ts'
+import { partitionsContract } from './partitions.ts'
 import { progressContract } from './progress.ts'
 import { readContract } from './read.ts'
 import { renewContract } from './renew.ts'
@@ -15,14 +20,21 @@ import { reopenContract } from './reopen.ts'
 import { settingsContract } from './settings.ts'
 import { sweepContract } from './sweep.ts'
 import { watchContract } from './watch.ts'
+import { windowsContract } from './windows.ts'
 
 const contracts: Readonly<Record<string, (open: OpenBench) => void>> = {
   insert: insertContract,
+  dedupe: dedupeContract,
+  'dedupe of many': dedupeBatchContract,
   claim: claimContract,
+  limits: limitsContract,
+  'windows of a rate': windowsContract,
+  partitions: partitionsContract,
   commit: commitContract,
   renew: renewContract,
   apply: applyContract,
   sweep: sweepContract,
+  dependents: dependentsContract,
   progress: progressContract,
   read: readContract,
   log: logContract,

@@ -76,11 +76,14 @@ const models: { readonly [T in JobEventType]: Model<Extract<JobEvent, { type: T 
   progress: { now: moment, by, progress },
   cancel: { now: moment, by, reason: orNull(fc.constant('why')) },
   due: { now: moment, by },
+  countParents: { now: moment, by, openParents: fc.integer({ min: 0, max: 2 }) },
   unblock: { now: moment, by },
   expire: { now: moment, by },
-  parentFailed: { now: moment, by, parent: fc.constantFrom('p1', 'p2') },
+  parentFailed: { now: moment, by, parent: fc.constantFrom('p1', 'p2'),
+    how: fc.constantFrom('failed', 'cancelled', 'removed'),
+  },
   reschedule: { now: moment, by, runAt: moment },
-  retry: { now: moment, by },
+  retry: { now: moment, by, openParents: fc.integer({ min: 0, max: 2 }) },
 }
 
 export function anyEventOf(type: JobEventType): fc.Arbitrary<JobEvent> {

@@ -181,10 +181,12 @@ describe('cancel', () => {
 })
 
 describe('what happens to waiting jobs', () => {
-  it('due and unblock change no field', () => {
+  it('due changes no field, unblock and countParents the number of open parents', () => {
     expect(changes('delayed', { runAt: now }, jobEvent('due'))).toEqual({})
-    expect(changes('blocked', {}, jobEvent('unblock'))).toEqual({})
-    expect(changes('blocked', { runAt: 9_000 }, jobEvent('unblock'))).toEqual({})
+    expect(changes('blocked', {}, jobEvent('unblock'))).toEqual({ openParents: 0 })
+    expect(changes('blocked', { runAt: 9_000 }, jobEvent('unblock'))).toEqual({ openParents: 0 })
+    expect(changes('blocked', {}, jobEvent('countParents', { openParents: 3 })))
+      .toEqual({ openParents: 3 })
   })
 
   it('expire fails with reason expired', () => {
@@ -196,7 +198,7 @@ describe('what happens to waiting jobs', () => {
     expect(changes('blocked', { expiresAt: 9_000 }, jobEvent('parentFailed', { parent: 'p-1' })))
       .toEqual({
         settledAt: now, by: 'somebody', reason: 'dependency', expiresAt: null,
-        error: { name: 'DependencyError', message: 'parent p-1 did not complete' },
+        error: { name: 'DependencyError', message: 'parent p-1 failed' },
       })
   })
 
@@ -233,8 +235,9 @@ describe('retry', () => {
   })
 
   it('waits again for parents that have not completed', () => {
-    const { record } = move(recordIn('failed', { openParents: 1 }), jobEvent('retry'))
-    expect(record).toMatchObject({ state: 'queued', phase: 'blocked', runAt: now })
+    const { record } = move(recordIn('failed'), jobEvent('retry', { openParents: 2 }))
+    expect(record)
+      .toMatchObject({ state: 'queued', phase: 'blocked', runAt: now, openParents: 2 })
   })
 
   it('keeps the fence, the rev and the timeline of the earlier life', () => {

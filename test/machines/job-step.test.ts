@@ -118,9 +118,9 @@ describe('a move', () => {
 const throughJson = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T
 const anyLife = fc.record({
   start: fc.constantFrom(
-    createRecord(newJob(), 3, 0),
-    createRecord(newJob({ runAt: 6, ttlMs: 5 }), 3, 0),
-    createRecord(newJob({ ttlMs: 4, dependsOn: ['parent'] }), 3, 1),
+    createRecord(newJob(), 3),
+    createRecord(newJob({ runAt: 6, ttlMs: 5 }), 3),
+    createRecord(newJob({ ttlMs: 4, dependsOn: ['parent'] }), 3, { openParents: 1, after: null }),
   ),
   // Claims are frequent, or most of the sequence would find the job queued.
   events: fc.array(fc.oneof(anyEvent, anyEventOf('claim')), { minLength: 1, maxLength: 40 }),

@@ -48,6 +48,7 @@ cancel               cancelled cancelled cancelled cancelling -          -      
 due                  -         ready     -         -          -          -         -      -
 due/to-the-ms        -         ready     -         -          -          -         -      -
 due/early            -         -         -         -          -          -         -      -
+countParents         -         -         blocked   -          -          -         -      -
 unblock              -         -         ready     -          -          -         -      -
 unblock/to-the-ms    -         -         ready     -          -          -         -      -
 unblock/later        -         -         delayed   -          -          -         -      -
@@ -62,6 +63,7 @@ reschedule/later     delayed   delayed   blocked   -          -          -      
 reschedule/to-the-ms ready     ready     blocked   -          -          -         -      -
 reschedule/past      ready     ready     blocked   -          -          -         -      -
 retry                -         -         -         -          -          -         ready  ready
+retry/open-parents   -         -         -         -          -          -         blocked blocked
 `
 
 interface Variant {
@@ -111,6 +113,7 @@ const variants: Readonly<Record<string, Variant>> = {
   'due': { event: jobEvent('due'), job: { runAt: now - 1 } },
   'due/to-the-ms': { event: jobEvent('due'), job: { runAt: now } },
   'due/early': { event: jobEvent('due'), job: { runAt: now + 1 } },
+  'countParents': { event: jobEvent('countParents') },
   'unblock': { event: jobEvent('unblock'), job: { runAt: now - 1 } },
   'unblock/to-the-ms': { event: jobEvent('unblock'), job: { runAt: now } },
   'unblock/later': { event: jobEvent('unblock'), job: { runAt: now + 1 } },
@@ -125,6 +128,7 @@ const variants: Readonly<Record<string, Variant>> = {
   'reschedule/to-the-ms': { event: jobEvent('reschedule', { runAt: now }) },
   'reschedule/past': { event: jobEvent('reschedule', { runAt: now - 1 }) },
   'retry': { event: jobEvent('retry') },
+  'retry/open-parents': { event: jobEvent('retry', { openParents: 1 }) },
 }
 
 const lines = grid.trim().split('\n').map((line) => line.trim().split(/\s+/))

@@ -1,8 +1,10 @@
 import * as fc from 'fast-check'
+import { TroupeError } from 'troupe'
 import type { AddOptions, State } from 'troupe'
 import { expect } from 'vitest'
 import type { Ending } from '../support/handler-journal.ts'
 import { must } from '../contract/bench.ts'
+import { refusalOf, refusals } from './refusals.ts'
 import type { Input, Plan, Worker } from './worker.ts'
 import type { World } from './world.ts'
 
@@ -62,7 +64,7 @@ const input = fc.record<Input>(
 const options: fc.Arbitrary<AddOptions> = fc.record({
   priority: fc.constantFrom(1, 5, 5, 9), delay: fc.constantFrom(0, 5, 70, 2000),
   retries: fc.nat(2), timeout: fc.constantFrom(30, 500), ttl: fc.constantFrom(20, 5000),
-  maxStalls: fc.nat(2),
+  maxStalls: fc.nat(2), onParentFailure: fc.constantFrom('fail', 'run', 'wait'),
 }, { requiredKeys: [], noNullPrototype: true })
 
 /** Chooses a worker, a job or a handler: whatever is there, by the remainder. */
@@ -76,39 +78,67 @@ export interface Adding {
   readonly id: string
   readonly input: Input
   readonly options: AddOptions
+  /** Which of the jobs that were added before. */
+  readonly parents: readonly number[]
 }
 
-export const adding: fc.Arbitrary<Adding> = fc.record({ id, input, options })
+const parents = fc.oneof(fc.constant([]), fc.array(number, { minLength: 1, maxLength: 3 }))
+export const adding: fc.Arbitrary<Adding> = fc.record({ id, input, options, parents })
 
 export const show = (value: unknown): string => JSON.stringify(value)
 
 export const add = fc.tuple(number, adding).map(([n, job]) => new Step(
   `add ${show(job)}`,
   async (model, world) => {
+    const links = [{ id: job.id, dependsOn: parentsOf(world, job) }]
+    const expected = refusalOf(links, await world.jobs())
     const handle = await addTo(world, world.worker(n), job)
-    expect(handle?.created).toBe(!model.jobs.has(job.id))
+    expect(handle).toBe(expected ?? handle)
+    if (typeof handle !== 'string') expect(handle?.created).toBe(!model.jobs.has(job.id))
   },
 ))
 
+function parentsOf(world: World, job: Adding): string[] {
+  const known = [...world.added]
+  return known.length === 0 ? [] : job.parents.map((n) => known[n % known.length] ?? '')
+}
+
+/** The handle, or the code of what speaks against these parents; null when the troupe stopped. */
 export async function addTo(world: World, worker: Worker, job: Adding) {
-  const adds = worker.queue.add('work', job.input, { ...job.options, id: job.id })
-  const handle = await world.unlessStopped(adds)
-  if (handle) world.added.add(handle.id)
-  return handle
+  const dependsOn = parentsOf(world, job)
+  const adds = worker.queue.add('work', job.input, { ...job.options, id: job.id, dependsOn })
+  try {
+    const handle = await world.unlessStopped(adds)
+    if (handle) world.added.add(handle.id)
+    return handle
+  } catch (error) {
+    if (error instanceof TroupeError && refusals.includes(error.code)) return error.code
+    throw error
+  }
 }
 
 const several = fc.array(adding, { minLength: 1, maxLength: 5 })
 export const addMany = fc.tuple(number, several, fc.nat(9)).map(
   ([n, jobs, chore]) => new Step(`addMany ${show(jobs)} chore ${chore}`, async (model, world) => {
     const { queue } = world.worker(n)
-    const specs = jobs.map((job) =>
-      ({ task: 'work' as const, input: job.input, ...job.options, id: job.id }))
+    // Those with parents come after the one before them in the list as well.
+    const specs = jobs.map((job, index) => {
+      const before = job.parents.length > 0 ? jobs[index - 1]?.id ?? [] : []
+      const dependsOn = parentsOf(world, job).concat(before)
+      return { task: 'work' as const, input: job.input, ...job.options, id: job.id, dependsOn }
+    })
+    const expected = refusalOf(specs, await world.jobs())
     // One of them may want an id for another task: then nothing at all may be stored.
     const wrong = { ...must(specs[0]), task: 'chore' as const }
     const known = new Set([...model.jobs.keys(), ...jobs.map((job) => job.id)])
     if (chore < 2 && known.size > 0) {
       const refused = queue.addMany([...specs, wrong])
       await expect(refused).rejects.toMatchObject({ code: 'id-in-use' })
+      expect((await world.jobs()).map((job) => job.id)).toEqual([...model.jobs.keys()])
+      return
+    }
+    if (expected) {
+      await expect(queue.addMany(specs)).rejects.toMatchObject({ code: expected })
       expect((await world.jobs()).map((job) => job.id)).toEqual([...model.jobs.keys()])
       return
     }

@@ -1,6 +1,6 @@
 import { TroupeError } from 'troupe'
 import type { JobRecord } from 'troupe'
-import { queueSettingKey, isPausedSetting } from '../../src/stores/store.ts'
+import { queueSettingKey, toQueueSetting } from '../../src/stores/settings.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { isSettled } from '../../src/records/job.ts'
 import type { LogEntry } from '../../src/records/transition.ts'
@@ -9,12 +9,13 @@ import { HandlerJournal } from '../support/handler-journal.ts'
 import {
   checkCounts, checkLog, checkRecords, checkTold, holds,
 } from '../support/invariants.ts'
+import { checkAwaited, checkBlocked, heldByWish } from '../support/kinship.ts'
+import { listQuery } from '../support/records.ts'
 import type { Place } from './places.ts'
+import { checkResults, checkTime, Witness } from './witness.ts'
 import { concurrency, queueName, Worker } from './worker.ts'
 
-const everything = {
-  queue: queueName, states: null, phase: null, task: null, limit: 1_000_000, cursor: null,
-}
+const everything = listQuery({ queue: queueName })
 
 /** A store that has not answered so long after its beginning keeps no stop from ending. */
 const stopPatienceMs = 4000
@@ -37,19 +38,12 @@ export class World {
   /** Claims that each worker had made when it stopped claiming. */
   readonly #closed = new Map<Worker, number>()
 
-  readonly #orderFaults: unknown[] = []
+  readonly #witness = new Witness()
 
   private constructor(place: Place) {
     this.place = place
     const order = new ClaimOrder((worker, id) => this.journal.mayPassOver(worker, id))
-    place.store?.watch((event) => {
-      if (event.type !== 'changes') return
-      try {
-        for (const change of event.changes) order.follow(change)
-      } catch (error) {
-        this.#orderFaults.push(error)
-      }
-    })
+    if (place.store) this.#witness.watch(place.store, order)
   }
 
   static async open(place: Place): Promise<World> {
@@ -59,7 +53,9 @@ export class World {
   }
 
   async join(): Promise<Worker> {
-    const opening = Worker.open(`w${this.#names += 1}`, this.place.start(), this.journal)
+    const process = this.place.start()
+    if (!this.place.store) this.#witness.watch(process.store, null)
+    const opening = Worker.open(`w${this.#names += 1}`, process, this.journal)
     const worker = await this.#drive(opening)
     this.workers.push(worker)
     return worker
@@ -148,7 +144,7 @@ export class World {
 
   async isPaused(): Promise<boolean> {
     const { value } = await this.#store.getSetting(queueSettingKey(queueName))
-    return isPausedSetting(value)
+    return toQueueSetting(value).paused
   }
 
   /** All promises, at a moment when nothing more happens by itself. */
@@ -161,14 +157,16 @@ export class World {
     checkRecords(facts, records, { pruned: true })
     if (counts) checkCounts(counts, records)
     for (const id of this.added) holds(facts.has(id), 'no acknowledged add is lost', id)
-    if (this.#orderFaults.length > 0) throw this.#orderFaults[0]
+    this.#witness.check()
+    checkBlocked(records)
+    checkAwaited(records, (id) => facts.get(id)?.last.to === null)
     this.#checkHistory(log)
     this.#checkObservers(log)
     this.journal.check(log)
     this.#checkClaims(log)
-    this.#checkResults(records)
+    checkResults(records)
     this.#checkWaiting(records, await this.isPaused())
-    this.#checkTime(records)
+    checkTime(records, this.place.clock.now())
     this.#checkCancels(records, log)
     // A store that only one process can hold takes back at once what ran in the last one.
     const orphans = records.filter(({ lease }) =>
@@ -219,13 +217,6 @@ export class World {
     }
   }
 
-  #checkResults(records: readonly JobRecord[]): void {
-    for (const { id, state, fence, result } of records) {
-      const right = state !== 'completed' || result === `${id}#${fence}`
-      holds(right, 'a result is that of the last attempt', { id, fence, result })
-    }
-  }
-
   /** Nothing ready waits while a slot is free and the queue accepts. */
   #checkWaiting(records: readonly JobRecord[], paused: boolean): void {
     const ready = records.filter(({ phase }) => phase === 'ready')
@@ -234,18 +225,6 @@ export class World {
       if (paused || worker.drained !== false || running.length >= concurrency) continue
       const waiting = ready.filter(({ id }) => !running.some((run) => run.id === id))
       holds(waiting.length === 0, 'nothing ready waits for a free slot', { waiting, running })
-    }
-  }
-
-  /** What time has made due was done. */
-  #checkTime(records: readonly JobRecord[]): void {
-    const now = this.place.clock.now()
-    for (const { id, state, phase, runAt, expiresAt, lease } of records) {
-      const due = phase === 'delayed' && runAt + 2 < now
-      const expired = state === 'queued' && expiresAt !== null && expiresAt + 2 < now
-      const lapsed = lease !== null && lease.until + 1000 < now
-      const facts = { id, now, runAt, expiresAt, lease }
-      holds(!due && !expired && !lapsed, 'what is due is done', facts)
     }
   }
 
@@ -278,7 +257,9 @@ export class World {
     for (let round = 0; unsettled.length > 0 && round < 200; round += 1) {
       for (const run of this.journal.waiting()) run.finish('complete')
       await this.place.clock.advance(500)
-      unsettled = (await this.jobs()).filter((record) => !isSettled(record))
+      const records = await this.jobs()
+      const held = heldByWish(records)
+      unsettled = records.filter((record) => !isSettled(record) && !held.has(record.id))
     }
     await this.check()
     holds(unsettled.length === 0, 'in the end all is settled', unsettled)

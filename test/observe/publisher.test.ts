@@ -10,7 +10,7 @@ import { newJob } from '../support/records.ts'
 /** A store's news that a job was added. */
 function news(...seqs: number[]): StoreEvent {
   const changes: Change[] = seqs.map((seq) => {
-    const record = createRecord(newJob({ id: `job ${seq}` }), 1000, 0)
+    const record = createRecord(newJob({ id: `job ${seq}` }), 1000)
     return { entry: { ...toLogEntry(record, 'add', null, 1000, 'api'), seq }, record }
   })
   return { type: 'changes', changes }

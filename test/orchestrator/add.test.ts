@@ -1,5 +1,6 @@
 import type { AddOptions, Job, Queue, Tasks } from 'troupe'
 import { describe, expect, test } from 'vitest'
+import { listQuery } from '../support/records.ts'
 import { recordOf, refusal, useStage } from '../support/stage.ts'
 
 const stage = useStage()
@@ -14,9 +15,7 @@ async function open() {
 async function expectNothingStored(): Promise<void> {
   const { entries } = await stage.store.readLog('images', 0, 10)
   expect(entries).toEqual([])
-  const { records } = await stage.store.list({
-    queue: 'images', states: null, phase: null, task: null, limit: 10, cursor: null,
-  })
+  const { records } = await stage.store.list(listQuery())
   expect(records).toEqual([])
 }
 

@@ -87,6 +87,28 @@ describe('pause', () => {
 })
 
 describe('drain', () => {
+  test('is not taken back by a limit that another process has stored', async () => {
+    const runs: string[] = []
+    const troupes = [await stage.open(), await stage.open()]
+    const queues = troupes.map((troupe, index) => troupe.queue('q', {
+      tasks: {
+        work: (job: Job) => {
+          runs.push(`${job.id} on ${index}`)
+          if (runs.length === 1) job.limitReached('5s')
+        },
+      },
+    }))
+    await troupes[0]?.start()
+    await stage.drive(queues[0]?.drain() ?? Promise.resolve())
+    await troupes[1]?.start()
+    await queues[1]?.add('work', null, { id: 'a' })
+    await stage.env.advance(10_000)
+    expect(runs).toEqual(['a on 1', 'a on 1'])
+    for (const id of ['b', 'c', 'd', 'e']) await queues[1]?.add('work', null, { id })
+    await stage.env.advance(10_000)
+    expect(runs.filter((run) => run.endsWith('0'))).toEqual([])
+  })
+
   test('waits for what runs here, claims no more, and ends paused here only', async () => {
     const gate = hold()
     const runs: string[] = []

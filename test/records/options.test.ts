@@ -8,6 +8,7 @@ import type { AddOptions } from '../../src/records/options.ts'
 
 const source = {
   id: () => 'made-up', queue: 'images', task: 'resize', input: { a: 1 }, by: 'api',
+  trace: null,
 } as const
 const make = (options?: unknown): NewJob => toNewJob(source, options)
 
@@ -24,7 +25,7 @@ function faultOf(run: () => unknown): TroupeError {
 const plain: NewJob = {
   id: 'made-up', queue: 'images', task: 'resize', input: { a: 1 }, priority: 5, delayMs: null,
   runAt: null, ttlMs: null, label: null, meta: null, partition: null, dependsOn: [],
-  onParentFailure: 'fail', options: {}, by: 'api',
+  parentKeys: null, onParentFailure: 'fail', dedupe: null, trace: null, options: {}, by: 'api',
 }
 const noLimit = 1_000_000
 const long = 'x'.repeat(128)
@@ -53,6 +54,31 @@ const table: { readonly [K in keyof AddOptions]-?: {
       [1.5, { runAt: 2 }], [8.64e15, { runAt: 8.64e15 }],
     ],
     bad: [-1, NaN, 8.64e15 + 2, '2030-01-01', new Date(NaN), new Date(-1), null, {}],
+  },
+  dependsOn: {
+    good: [
+      [[], { dependsOn: [] }],
+      [['a', { id: 'b' }, 'a'], { dependsOn: ['a', 'b'] }],
+    ],
+    bad: ['a', null, [''], [5], [{ id: 5 }], [null], Array.from({ length: 1001 }, () => 'j')],
+  },
+  onParentFailure: {
+    good: [['run', { onParentFailure: 'run' }], ['wait', { onParentFailure: 'wait' }]],
+    bad: ['', 'ignore', null, true],
+  },
+  dedupe: {
+    good: [
+      [{ key: 'k', mode: 'simple' }, { dedupe: { key: 'k', mode: 'simple', windowMs: null } }],
+      [
+        { key: 'k', mode: 'throttle', window: '1s' },
+        { dedupe: { key: 'k', mode: 'throttle', windowMs: 1000 } },
+      ],
+    ],
+    bad: [
+      null, 'k', {}, { key: 'k' }, { key: '', mode: 'simple' }, { key: 'k', mode: 'never' },
+      { key: 'k', mode: 'simple', window: 5 }, { key: 'k', mode: 'debounce' },
+      { key: 'k', mode: 'throttle', window: 0 }, { key: 'k', mode: 'simple', ttl: 5 },
+    ],
   },
   retries: {
     good: [[0, { options: { retries: 0 } }], [noLimit, { options: { retries: noLimit } }]],
@@ -115,7 +141,8 @@ describe('the options of add', () => {
       const error = faultOf(() => make({ [name]: value }))
       const codes = name === 'meta' ? ['invalid-input', 'too-large'] : ['invalid-option']
       expect(codes).toContain(error.code)
-      expect(error.details).toMatchObject({ path: `options.${name}` })
+      expect(error.details).toHaveProperty('path')
+      expect((error.details as { path: string }).path).toMatch(`options.${name}`)
       expect(error.message).toContain(`options.${name}`)
     })
   })
@@ -137,6 +164,13 @@ describe('the options of add', () => {
       path: 'options', expected: 'either delay or runAt', received: '"both"',
     })
     expect(() => make({ delay: 0, runAt: undefined })).not.toThrow()
+  })
+
+  it.each(['delay', 'runAt', 'dependsOn'])('do not have %s beside a debounce', (name) => {
+    const dedupe = { key: 'k', mode: 'debounce', window: '1s' }
+    const value = { delay: 1, runAt: 1, dependsOn: ['a'] }[name]
+    const error = faultOf(() => make({ dedupe, [name]: value }))
+    expect(error.details).toMatchObject({ path: `options.${name}` })
   })
 
   const strangers = ['retry', 'Priority', 'toString', 'constructor', '__proto__']

@@ -102,6 +102,8 @@ function checkEnding(run: Run, entry: LogEntry | undefined): void {
 
 function checkCause(entry: LogEntry, run: Run | undefined): void {
   if (overtaken.includes(entry.event)) return
+  // It was cancelled while its parents were read: its handler never started.
+  if (!run && entry.to === 'cancelled' && entry.error?.code === 'job-cancelled') return
   holds(run !== undefined && run.ended !== null, 'only a handler ends its job', { entry, run })
   holds(entry.by === run.worker, 'only its own process ends a job', { entry, run })
 }

@@ -3,7 +3,7 @@ import type { State } from '../../machines/vocabulary.ts'
 import { isLive, isSettled } from '../../src/records/job.ts'
 import type { JobRecord, TransitionEvent } from '../../src/records/job.ts'
 import type { LogEntry } from '../../src/records/transition.ts'
-import type { Counts } from '../../src/stores/store.ts'
+import type { Counts } from '../../src/stores/reading.ts'
 
 /** What a whole log says of one job. */
 export interface JobFacts {
@@ -50,6 +50,7 @@ const legal: Readonly<Record<
   progress: { running: ['running'], cancelling: ['cancelling'] },
   cancel: { queued: ['cancelled'], running: ['cancelling'] },
   due: { queued },
+  countParents: { queued },
   unblock: { queued },
   expire: { queued: ['failed'] },
   parentFailed: { queued: ['failed'] },

@@ -2,6 +2,8 @@ import type { JobContext, JobEvent, JobEventType } from '../../machines/job-even
 import type { JobError, Policy, Progress } from '../../machines/vocabulary.ts'
 import { createRecord } from '../../src/records/job.ts'
 import type { JobRecord, NewJob } from '../../src/records/job.ts'
+import type { ListQuery } from '../../src/stores/reading.ts'
+import type { Beat } from '../../src/stores/store.ts'
 import type { leafOf } from '../../src/records/step.ts'
 
 export type Leaf = ReturnType<typeof leafOf>
@@ -31,7 +33,25 @@ export function newJob(patch: Partial<NewJob> = {}): NewJob {
   return {
     id: 'job-1', queue: 'images', task: 'resize', input: { file: 'a.jpg' }, priority: 5,
     delayMs: null, runAt: null, ttlMs: null, label: null, meta: null, partition: null,
-    dependsOn: [], onParentFailure: 'fail', options: {}, by: 'api', ...patch,
+    dependsOn: [], parentKeys: null, onParentFailure: 'fail', dedupe: null, trace: null,
+    options: {}, by: 'api', ...patch,
+  }
+}
+
+/** Lists everything of a queue, but for what is given. */
+export function listQuery(patch: Partial<ListQuery> = {}): ListQuery {
+  return {
+    queue: 'images', states: null, phase: null, task: null, partition: null, meta: null,
+    text: null, created: null, settled: null, sort: 'createdAt', descending: false,
+    limit: 1_000_000, cursor: null, ...patch,
+  }
+}
+
+/** What a worker says of itself. */
+export function beat(patch: Partial<Beat> = {}): Beat {
+  return {
+    worker: 'worker:w1', queues: [{ name: 'images', tasks: ['resize'] }], version: '0.0.0',
+    startedAt: created, running: 0, leaving: false, leaseMs: 30_000, held: [], ...patch,
   }
 }
 
@@ -56,7 +76,7 @@ const shapes: { readonly [L in Leaf]: Partial<JobRecord> } = {
 
 /** A plausible record in that leaf of the chart. */
 export function recordIn(leaf: Leaf, patch: Partial<JobRecord> = {}): JobRecord {
-  return { ...createRecord(newJob(), created, 0), ...shapes[leaf], ...patch }
+  return { ...createRecord(newJob(), created), ...shapes[leaf], ...patch }
 }
 
 const fact = { now, by: 'somebody' } as const
@@ -78,11 +98,12 @@ const plainEvents: { readonly [T in JobEventType]: EventOf<T> } = {
   progress: { ...fact, type: 'progress', progress: half },
   cancel: { ...fact, type: 'cancel', reason: 'not needed' },
   due: { ...fact, type: 'due' },
+  countParents: { ...fact, type: 'countParents', openParents: 2 },
   unblock: { ...fact, type: 'unblock' },
   expire: { ...fact, type: 'expire' },
-  parentFailed: { ...fact, type: 'parentFailed', parent: 'parent' },
+  parentFailed: { ...fact, type: 'parentFailed', parent: 'parent', how: 'failed' },
   reschedule: { ...fact, type: 'reschedule', runAt: 7_000 },
-  retry: { ...fact, type: 'retry' },
+  retry: { ...fact, type: 'retry', openParents: 0 },
 }
 
 export const eventTypes = Object.keys(plainEvents) as readonly JobEventType[]

@@ -11,6 +11,7 @@ const rooms: readonly (readonly [prefix: string, layer: number])[] = [
   ['src/observe/', 3],
   ['src/orchestrator/', 4],
   ['src/gateway/', 5],
+  ['src/otel/', 5],
   ['src/client/', 5],
   ['src/index.ts', 5],
   ['src/cli/', 6],

@@ -5,7 +5,8 @@ import { TroupeErrorOf } from '../../errors.ts'
 import type { Env } from '../../env.ts'
 import type { StoredRow } from '../picture.ts'
 import type { Counters, Snapshot } from '../rows.ts'
-import type { Setting } from '../store.ts'
+import type { Setting } from '../settings.ts'
+import type { Start } from '../starts.ts'
 import { damaged } from './segment.ts'
 import type { ListedSegment } from './segment.ts'
 
@@ -23,6 +24,7 @@ interface Head {
   readonly counters: Counters
   readonly settings: Readonly<Record<string, Setting>>
   readonly logs: Readonly<Record<string, number>>
+  readonly starts: Readonly<Record<string, readonly Start[]>>
   readonly segments: readonly ListedSegment[]
 }
 
@@ -33,7 +35,7 @@ const sliceText = 256 * 1024
 const unsyncedBytes = 4 * 1024 * 1024
 const jobsStart = '"jobs": ['
 const ending = /\n"crc32": "([0-9a-f]{8})"\n\}\n$/
-const headKeys = 'version,group,counters,settings,logs,segments'
+const headKeys = 'version,group,counters,settings,logs,starts,segments'
 
 /** Reads and writes the checkpoint file, by way of lowdb. */
 export class CheckpointFile {
@@ -147,13 +149,14 @@ class SlicedJson implements Adapter<Checkpoint | null> {
   }
 }
 
-function headText({ group, counters, settings, logs, segments }: Checkpoint): string {
+function headText({ group, counters, settings, logs, starts, segments }: Checkpoint): string {
   const head: Head = {
     version: 1,
     group,
     counters,
     settings: Object.fromEntries(settings),
     logs: Object.fromEntries(logs),
+    starts: Object.fromEntries(starts),
     segments,
   }
   return Object.entries(head)
@@ -218,12 +221,13 @@ function parseEdited(bytes: Buffer, path: string): Checkpoint {
 }
 
 function toCheckpoint(head: Head, rows: readonly StoredRow[]): Checkpoint {
-  const { version, group, counters, settings, logs, segments } = head
+  const { version, group, counters, settings, logs, starts, segments } = head
   if (version as number !== 1) throw new Error(`its version is ${String(version)}, not 1`)
   return {
     group, counters, segments, rows,
     settings: new Map(Object.entries(settings)),
     logs: new Map(Object.entries(logs)),
+    starts: new Map(Object.entries(starts)),
   }
 }
 

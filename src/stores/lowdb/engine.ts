@@ -8,8 +8,8 @@ import { GroupCommit, toStoreError } from './group-commit.ts'
 import type { GroupSink } from './group-commit.ts'
 import { Journal } from './journal.ts'
 import { FileLock } from './lock.ts'
-import { Replay } from './replay.ts'
-import type { Replayed } from './replay.ts'
+import { noteErasure, Replay } from './replay.ts'
+import type { Erasing, Replayed } from './replay.ts'
 import type { Segment } from './segment.ts'
 
 /** For tests: when the journal is rolled. */
@@ -33,6 +33,7 @@ export class Engine implements GroupSink {
   readonly #file: CheckpointFile
   readonly #journal: Journal
   readonly #sizes: Sizes
+  readonly #erasing: Erasing
   /** The last group that counts, and the last number that was given. */
   #after: number
   #number: number
@@ -54,7 +55,7 @@ export class Engine implements GroupSink {
       await env.disk.makeDirectory(directory)
       await env.disk.syncDirectory(dirname(path))
       lock = await FileLock.take(env, path, report)
-      const table = new Table(() => env.now())
+      const table = new Table({ now: () => env.now(), monotonic: () => env.monotonic() })
       const checkpoint = await file.read()
       restore(table.rows, checkpoint)
       const replayed = await new Replay(env.disk, directory, table.rows, checkpoint).run()
@@ -80,6 +81,7 @@ export class Engine implements GroupSink {
     this.#lock = lock
     this.#file = file
     this.#sizes = sizes
+    this.#erasing = replayed.erasing
     this.#after = replayed.after
     this.#number = replayed.base
     this.#grown = replayed.bytes
@@ -132,6 +134,8 @@ export class Engine implements GroupSink {
       if (!gone) this.#report('what was rejected just now may be found after a crash', error)
       throw error
     }
+    const { current } = this.#journal
+    if (current) for (const queue of this.#rows.erased) noteErasure(this.#erasing, current, queue)
     this.#after = number
     this.#grown += line.length
     this.#stale = true
@@ -177,13 +181,26 @@ export class Engine implements GroupSink {
       this.#rows.endSnapshot()
     }
     await this.#journal.drop(unneeded)
+    for (const segment of unneeded) this.#erasing.delete(segment)
   }
 
-  /** Finished segments that hold nothing which a queue's log still keeps. */
+  /**
+   * Finished segments that hold nothing which a queue's log still keeps, nor the erasure of what
+   * an older one holds.
+   */
   #unneeded(): Set<Segment> {
     const { current, segments } = this.#journal
-    return new Set(segments.filter((segment) => segment !== current &&
-      [...segment.newest].every(([queue, seq]) => seq < this.#rows.queue(queue).log.oldest)))
+    const unneeded = new Set<Segment>()
+    const told = new Set<string>()
+    for (const segment of segments) {
+      const { newest } = segment
+      const needed = segment === current ||
+        [...newest].some(([queue, seq]) => seq >= this.#rows.queue(queue).log.oldest) ||
+        [...this.#erasing.get(segment) ?? []].some((queue) => told.has(queue))
+      if (needed) for (const queue of newest.keys()) told.add(queue)
+      else unneeded.add(segment)
+    }
+    return unneeded
   }
 
   /** After a failure: everything into a new checkpoint, and on with a new segment. */
@@ -211,9 +228,10 @@ export class Engine implements GroupSink {
 
 function restore(rows: Rows, checkpoint: Awaited<ReturnType<CheckpointFile['read']>>): void {
   if (!checkpoint) return
-  const { settings, counters } = checkpoint
+  const { settings, counters, starts } = checkpoint
   for (const { record, order } of checkpoint.rows) rows.restore(record, order)
   for (const [key, setting] of settings) rows.restoreSetting(key, setting)
+  for (const [queue, kept] of starts) rows.restoreStarts(queue, kept)
   rows.restoreCounters(counters)
 }
 

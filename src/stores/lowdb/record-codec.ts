@@ -4,8 +4,10 @@ import { timelineLimit } from '../../records/job.ts'
 import { leafOf } from '../../records/step.ts'
 import { toLogEntry } from '../../records/transition.ts'
 import type { LogEntry } from '../../records/transition.ts'
+import type { Erasure } from '../erasures.ts'
 import type { Counters, Group, Rows, Touch } from '../rows.ts'
-import type { Setting } from '../store.ts'
+import type { Setting } from '../settings.ts'
+import type { Start } from '../starts.ts'
 import { encodeFrame } from './frame.ts'
 
 /** One group in a journal: all of it, or none. */
@@ -14,6 +16,9 @@ export interface StoredGroup {
   readonly changes: readonly StoredChange[]
   readonly settings?: Readonly<Record<string, Setting>>
   readonly counters: Counters
+  readonly starts?: Readonly<Record<string, readonly Start[]>>
+  /** By queue; to be done behind the changes. */
+  readonly erasures?: Readonly<Record<string, Erasure>>
 }
 
 /** `[seq, at, event, from, by]`: what the image of the record does not say of its transition. */
@@ -24,7 +29,7 @@ type Fact = readonly [
 /**
  * A row was added (`add`: its record), written (`set`: what differs from the record before, and
  * always what the log entry repeats), or dropped. The entry stands in full when it does not follow
- * from the record.
+ * from the record; a change that is no transition has none.
  */
 type StoredChange = { readonly entry?: LogEntry } & (
   | { readonly order: number; readonly add: JobRecord; readonly fact?: Fact }
@@ -41,6 +46,7 @@ const longestLine = 128 * 1024 * 1024
 export class GroupEncoder {
   #text = ''
   #count = 0
+  #separator = ''
 
   /** Characters so far. */
   get size(): number {
@@ -50,15 +56,23 @@ export class GroupEncoder {
   /** Takes in the changes that came since the last call. */
   take(touches: readonly Touch[]): void {
     for (; this.#count < touches.length; this.#count += 1) {
-      const piece = JSON.stringify(toStored(touches[this.#count] as Touch))
-      this.#text += this.#count === 0 ? piece : `,${piece}`
+      const touch = touches[this.#count] as Touch
+      if (touch.implied) continue
+      this.#text += `${this.#separator}${JSON.stringify(toStored(touch))}`
+      this.#separator = ','
       if (this.#text.length > longestLine) throw tooLarge(this.#text.length)
     }
   }
 
-  finish(number: number, { settings, counters }: Group): Buffer {
-    const head = settings.size === 0
-      ? '' : `"settings":${JSON.stringify(Object.fromEntries(settings))},`
+  finish(number: number, group: Group): Buffer {
+    const { settings, counters, starts, erasures } = group
+    const head = [
+      settings.size === 0
+        ? '' : `"settings":${JSON.stringify(Object.fromEntries(settings))},`,
+      starts.size === 0 ? '' : `"starts":${JSON.stringify(Object.fromEntries(starts))},`,
+      erasures.size === 0
+        ? '' : `"erasures":${JSON.stringify(Object.fromEntries(erasures))},`,
+    ].join('')
     const text = this.#text
     this.reset()
     return encodeFrame(
@@ -69,6 +83,7 @@ export class GroupEncoder {
   reset(): void {
     this.#text = ''
     this.#count = 0
+    this.#separator = ''
   }
 }
 
@@ -84,12 +99,15 @@ function toStored({ row, before, record, entry }: Touch): StoredChange {
     const { id } = row.record
     return entry ? { drop: id, entry } : { drop: id }
   }
-  if (entry === null) throw new Error('a record was written without its transition')
+  const { order } = row
+  if (entry === null) {
+    if (before === null) throw new Error('a record was added without its transition')
+    return { order, set: toImage(record, before, null) }
+  }
   const { seq, at, event, from, by } = entry
   const said = follows(record, entry)
     ? { fact: [seq, at, event, from, by] as const }
     : { entry }
-  const { order } = row
   return before === null
     ? { order, add: record, ...said }
     : { order, set: toImage(record, before, entry), ...said }
@@ -104,7 +122,7 @@ function follows(record: JobRecord, entry: LogEntry): boolean {
     entry.queue === record.queue
 }
 
-function toImage(record: JobRecord, before: JobRecord, entry: LogEntry): Image {
+function toImage(record: JobRecord, before: JobRecord, entry: LogEntry | null): Image {
   const { id, queue, task, state, phase, rev, attempt, fence } = record
   const image: Record<string, unknown> = { id, queue, task, state, phase, rev, attempt, fence }
   for (const key in record) {
@@ -112,7 +130,7 @@ function toImage(record: JobRecord, before: JobRecord, entry: LogEntry): Image {
     if (value !== before[key as keyof JobRecord] && key !== 'timeline') image[key] = value
   }
   for (const key of repeated) if (record[key] !== null) image[key] = record[key]
-  if (!extendsTimeline(record, before, entry)) image['timeline'] = record.timeline
+  if (entry && !extendsTimeline(record, before, entry)) image['timeline'] = record.timeline
   return image as unknown as Image
 }
 
@@ -182,15 +200,25 @@ export function applyGroup(rows: Rows, group: StoredGroup): LogEntry[] {
   for (const [key, setting] of Object.entries(group.settings ?? {})) {
     rows.restoreSetting(key, setting)
   }
+  for (const [queue, erasure] of erasuresOf(group)) rows.restoreErasure(queue, erasure)
+  for (const [queue, starts] of Object.entries(group.starts ?? {})) {
+    rows.restoreStarts(queue, starts)
+  }
   rows.restoreCounters(group.counters)
   return entries
+}
+
+/** What a group says of the end of queues. */
+export function erasuresOf({ erasures }: StoredGroup): readonly (readonly [string, Erasure])[] {
+  return Object.entries(erasures ?? {})
 }
 
 function merge(
   rows: Rows, image: Image, order: number, entry: LogEntry | undefined,
 ): JobRecord {
   const row = rows.byId.get(image.id)
-  if (!row || row.order !== order || !entry) throw new Error(`no job ${image.id} to change`)
+  if (row?.order !== order) throw new Error(`no job ${image.id} to change`)
   const record: JobRecord = { ...row.record, ...nothing, ...image }
-  return image.timeline ? record : { ...record, timeline: toTimeline(row.record, record, entry) }
+  if (image.timeline || !entry) return record
+  return { ...record, timeline: toTimeline(row.record, record, entry) }
 }

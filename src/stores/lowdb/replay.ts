@@ -1,8 +1,9 @@
 import type { Disk } from '../../env.ts'
+import { forgetLog } from '../erasures.ts'
 import type { Rows } from '../rows.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { isTorn, readFrame } from './frame.ts'
-import { applyGroup, entriesOf } from './record-codec.ts'
+import { applyGroup, entriesOf, erasuresOf } from './record-codec.ts'
 import type { StoredGroup } from './record-codec.ts'
 import { damaged, Segment, segmentNumbers, segmentPath } from './segment.ts'
 import type { SegmentEnd, SegmentHeader } from './segment.ts'
@@ -23,6 +24,16 @@ export interface Replayed {
   readonly torn: { readonly path: string; readonly from: number; readonly length: number } | null
   /** What was skipped on the way. */
   readonly notes: readonly string[]
+  readonly erasing: Erasing
+}
+
+/** Segments in which queues were erased: they keep older ones from bringing back their logs. */
+export type Erasing = Map<Segment, Set<string>>
+
+export function noteErasure(erasing: Erasing, segment: Segment, queue: string): void {
+  const queues = erasing.get(segment)
+  if (queues) queues.add(queue)
+  else erasing.set(segment, new Set([queue]))
 }
 
 /** A segment that is about to be read; what counts in it is known from the one behind it. */
@@ -46,6 +57,7 @@ export class Replay {
   readonly #segments: Segment[] = []
   readonly #leftovers: string[] = []
   readonly #notes: string[] = []
+  readonly #erasing: Erasing = new Map()
   #after = 0
   #base = 0
   #bytes = 0
@@ -85,6 +97,7 @@ export class Replay {
     this.#finishLogs()
     return {
       segments: this.#segments, leftovers: this.#leftovers, notes: this.#notes, torn: this.#torn,
+      erasing: this.#erasing,
       after: Math.max(this.#after, this.#group), bytes: this.#bytes,
       base: Math.max(this.#base, this.#group),
       next: Math.max(this.#newest, present.at(-1) ?? 0) + 1,
@@ -174,6 +187,10 @@ export class Replay {
       for (const entry of entries) {
         segment.note(entry)
         this.#rows.queue(entry.queue).log.restore(entry)
+      }
+      for (const [queue, erasure] of erasuresOf(group)) {
+        forgetLog(this.#rows.queue(queue).log, erasure)
+        noteErasure(this.#erasing, segment, queue)
       }
     } catch (error) {
       throw damaged(segment.path, offset, (error as Error).message)

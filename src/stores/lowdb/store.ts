@@ -79,7 +79,9 @@ class LowdbStore implements Store {
     unwatch?.()
   }
 
-  insert: Store['insert'] = (jobs) => this.#run('insert', (table) => table.insert(jobs))
+  insert: Store['insert'] = (jobs, options) =>
+    this.#run('insert', (table) => table.insert(jobs, options))
+
   claim: Store['claim'] = (request) => this.#run('claim', (table) => table.claim(request))
   commit: Store['commit'] = (commits) => this.#run('commit', (table) => table.commit(commits))
   apply: Store['apply'] = (requests) => this.#run('apply', (table) => table.apply(requests))
@@ -87,6 +89,10 @@ class LowdbStore implements Store {
   renew: Store['renew'] = (beat) => this.#read('renew', (table) => table.renew(beat))
   get: Store['get'] = (ids) => this.#read('get', (table) => table.get(ids))
   list: Store['list'] = (query) => this.#read('list', (table) => table.list(query))
+  explain: Store['explain'] = (queue, id, limits) =>
+    this.#read('explain', (table) => table.explain(queue, id, limits))
+
+  workers: Store['workers'] = () => this.#read('workers', (table) => table.workers())
   counts: Store['counts'] = (queue) => this.#read('counts', (table) => table.counts(queue))
   getSetting: Store['getSetting'] = (key) =>
     this.#read('getSetting', (table) => table.getSetting(key))

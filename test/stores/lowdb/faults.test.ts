@@ -2,6 +2,7 @@ import { expect, test, vi } from 'vitest'
 import { TroupeError } from '../../../src/errors.ts'
 import type { Fault, Happening, Operation } from '../../support/memory-disk.ts'
 import { MemoryDisk } from '../../support/memory-disk.ts'
+import { beat } from '../../support/records.ts'
 import { VirtualEnv } from '../../support/virtual-env.ts'
 import { always, expectOneOf, file, open, scenario, Session } from './harness.ts'
 
@@ -100,9 +101,7 @@ test('a dead disk refuses at once, keeps the rows readable, and is used again la
   await expect(session.add('c')).rejects.toMatchObject(failure)
   await expect(session.claim()).rejects.toMatchObject({ code: 'store-failed' })
   expect(await session.store.get(['a', 'b'])).toMatchObject([{ state: 'queued' }, undefined])
-  expect(await session.store.renew({
-    worker: 'w1', queues: [], tasks: [], leaseMs: 1, held: [],
-  })).toEqual({ lost: [] })
+  expect(await session.store.renew(beat())).toEqual({ lost: [] })
   disk.before = () => undefined
   await session.env.advance(2_000)
   await session.add('d')

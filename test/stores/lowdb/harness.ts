@@ -5,10 +5,11 @@ import { ignored, step } from '../../../src/records/step.ts'
 import type { LogEntry } from '../../../src/records/transition.ts'
 import { lowdbStore } from '../../../src/stores/lowdb/store.ts'
 import type { LowdbOptions } from '../../../src/stores/lowdb/store.ts'
+import { noLimits } from '../../../src/stores/store.ts'
 import type { Commit, Store, StoreEvent } from '../../../src/stores/store.ts'
 import type { Json } from '../../../machines/vocabulary.ts'
 import type { MemoryDisk } from '../../support/memory-disk.ts'
-import { newJob, policy } from '../../support/records.ts'
+import { listQuery, newJob, policy } from '../../support/records.ts'
 import { VirtualEnv } from '../../support/virtual-env.ts'
 
 export const file = '/data/jobs.json'
@@ -68,11 +69,12 @@ export class Session {
     return this.store.insert(ids.map((id) => newJob({ id, queue })))
   }
 
-  claim(limit = 1) {
-    return this.store.claim({
+  async claim(limit = 1): Promise<readonly JobRecord[]> {
+    const { records } = await this.store.claim({
       queue, worker: 'w1', limit, leaseMs: 30_000, tasks: new Map([['resize', policy]]),
-      exclude: new Set(),
+      exclude: new Set(), limits: noLimits,
     })
+    return records
   }
 
   complete(jobs: readonly JobRecord[]) {
@@ -96,12 +98,12 @@ export class Session {
   }
 
   remove(id: string) {
-    return this.store.apply([{ id, queue, by: 'ann', type: 'remove' }])
+    return this.store.apply([{ id, queue, by: 'ann', type: 'remove', spareAwaited: false }])
   }
 
   progress(job: JobRecord) {
     const progress = { current: 1, total: 2, message: 'half', percent: 50 }
-    return this.store.progress([{ id: job.id, fence: job.fence, by: 'w1', progress }])
+    return this.store.progress([{ id: job.id, fence: job.fence, by: 'w1', progress, log: null }])
   }
 
   /** Prunes completed jobs over `keep`, and trims the log to `log` entries. */
@@ -128,9 +130,7 @@ export function open(
 
 /** All that a user of an open store can see. */
 export async function picture(session: Session) {
-  const { records } = await session.store.list({
-    queue, states: null, phase: null, task: null, limit: 1e6, cursor: null,
-  })
+  const { records } = await session.store.list(listQuery({ queue }))
   const settings = new Map<string, Json>()
   for (const key of ['queue:images', 'other']) {
     settings.set(key, (await session.store.getSetting(key)).value)

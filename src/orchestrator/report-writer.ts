@@ -1,14 +1,14 @@
 import type { Env } from '../env.ts'
-import type { Progress } from '../../machines/vocabulary.ts'
 import type { Store } from '../stores/store.ts'
 import type { JobRun } from './job-run.ts'
+import type { Report } from './reports.ts'
 
-/** Stores the progress reports of one turn of the event loop in one write. */
-export class ProgressWriter {
+/** Stores what the handlers reported in one turn of the event loop in one write. */
+export class ReportWriter {
   readonly #env: Env
   readonly #store: Pick<Store, 'progress'>
   readonly #worker: string
-  #waiting: { readonly run: JobRun; readonly progress: Progress }[] = []
+  #waiting: { readonly run: JobRun; readonly report: Report }[] = []
 
   constructor(env: Env, store: Pick<Store, 'progress'>, worker: string) {
     this.#env = env
@@ -16,8 +16,8 @@ export class ProgressWriter {
     this.#worker = worker
   }
 
-  add(run: JobRun, progress: Progress): void {
-    this.#waiting.push({ run, progress })
+  add(run: JobRun, report: Report): void {
+    this.#waiting.push({ run, report })
     if (this.#waiting.length === 1) this.#env.soon(() => { this.#flush() })
   }
 
@@ -26,11 +26,11 @@ export class ProgressWriter {
     const group = this.#waiting.filter(({ run }) => run.isWorking)
     this.#waiting = []
     if (group.length === 0) return
-    const updates = group.map(({ run, progress }) => ({
-      id: run.record.id, fence: run.fence, by: this.#worker, progress,
+    const updates = group.map(({ run, report }) => ({
+      id: run.record.id, fence: run.fence, by: this.#worker, ...report,
     }))
     this.#store.progress(updates).catch(() => {
-      for (const { run } of group) run.progressMissed()
+      for (const { run } of group) run.reportMissed()
     })
   }
 }

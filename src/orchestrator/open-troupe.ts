@@ -1,0 +1,299 @@
+import type { Observable } from 'rxjs'
+import { parseDuration } from '../duration.ts'
+import type { Duration } from '../duration.ts'
+import type { Env, Timer } from '../env.ts'
+import { TroupeErrorOf } from '../errors.ts'
+import { JobStreams } from '../observe/job-streams.ts'
+import { Publisher } from '../observe/publisher.ts'
+import { observe } from '../observe/replay.ts'
+import type { ObserveOptions } from '../observe/replay.ts'
+import { parseName } from '../records/options.ts'
+import type { Transition } from '../records/transition.ts'
+import type { WorkerInfo } from '../stores/reading.ts'
+import { queueSettingKey, toQueueSetting } from '../stores/settings.ts'
+import type { Request, Store, StoreEvent, StoreSession } from '../stores/store.ts'
+import { safeInspect } from './actors.ts'
+import { Committer } from './committer.ts'
+import { addFlow } from './flow.ts'
+import type { After, Flow, FlowHandles } from './flow.ts'
+import type { CancelAnswer, HandleContext } from './handle.ts'
+import type { Middleware } from './job.ts'
+import { Leases } from './leases.ts'
+import type { Logger } from './logger.ts'
+import type { Queue } from './queue.ts'
+import { QueueActor } from './queue-actor.ts'
+import type { Inspect, Workshop } from './queue-actor.ts'
+import { QueueFace, toCancelAnswer } from './queue-face.ts'
+import type { QueueContext } from './queue-face.ts'
+import { parseQueueOptions } from './queue-options.ts'
+import type { QueueOptions } from './queue-options.ts'
+import { ReportWriter } from './report-writer.ts'
+import { Sandbox } from './sandbox.ts'
+import { Scheduler } from './scheduler.ts'
+import { onSignals } from './signals.ts'
+import { Sweeper } from './sweeper.ts'
+import { witness } from './telemetry.ts'
+import type { Telemetry, Witness } from './telemetry.ts'
+import { Waiting } from './waiting.ts'
+
+/** How long to wait before a queue that could not start is tried again. */
+const restartMs = 1000
+
+export interface OpenTroupeOptions {
+  readonly store: Store
+  readonly session: StoreSession
+  readonly env: Env
+  readonly worker: string
+  readonly logger: Logger
+  readonly inspect: Inspect | undefined
+  readonly telemetry: Telemetry | undefined
+  readonly middleware: readonly Middleware[]
+}
+
+/** A troupe whose store is open: makes the parts, starts and stops them, tells them the news. */
+export class OpenTroupe {
+  readonly #store: Store
+  readonly #env: Env
+  readonly #worker: string
+  readonly #queues = new Map<string, { readonly actor: QueueActor; readonly face: QueueFace }>()
+  readonly #publisher: Publisher
+  readonly #workshop: Workshop
+  readonly #sweeper: Sweeper
+  readonly #scheduler: Scheduler
+  readonly #leases: Leases
+  readonly #waiting: Waiting
+  readonly #witness: Witness
+  readonly #queueContext: QueueContext
+  readonly #report: (message: string, error: unknown) => void
+  readonly #unwatch: () => void
+  #started: Promise<void> | null = null
+  #stopped: Promise<void> | null = null
+  #ended = (): void => undefined
+  readonly #end = new Promise<void>((resolve) => { this.#ended = resolve })
+  readonly #restarts = new Set<Timer>()
+
+  constructor(options: OpenTroupeOptions) {
+    const { store, session, env, worker, logger, inspect, telemetry, middleware } = options
+    this.#store = store
+    this.#env = env
+    this.#worker = worker
+    const report = (message: string, error: unknown): void => {
+      logger.error({ err: error, worker }, message)
+    }
+    this.#report = report
+    this.#witness = witness(telemetry, logger, report)
+    const now = (): number => session.now()
+    this.#publisher = new Publisher((error, where) => { report(where, error) })
+    const life = env.id()
+    let operations = 0
+    this.#workshop = {
+      env, store, worker, now, report, middleware, sandbox: new Sandbox(env),
+      inspect: inspect && safeInspect(inspect, report),
+      newOperation: () => `${life}:${operations += 1}`,
+      committer: new Committer(env, store, report, () => {
+        for (const { actor } of this.#queues.values()) actor.recovered()
+      }),
+      reportWriter: new ReportWriter(env, store, worker),
+    }
+    const actors = (): QueueActor[] => [...this.#queues.values()].map(({ actor }) => actor)
+    this.#sweeper = new Sweeper({
+      env, store, worker, now, report,
+      retention: () => new Map(actors().map(({ settings }) => [settings.name, settings.retention])),
+    })
+    this.#scheduler = new Scheduler({ env, store, now, report })
+    this.#leases = new Leases({ env, store, worker, now, queues: actors, report })
+    this.#waiting = new Waiting(env, () => {
+      if (this.#started || !actors().some(({ settings }) => settings.tasks.size > 0)) return
+      logger.warn({ worker }, 'result() waits, but nothing runs: call await troupe.start()')
+    })
+    this.#queueContext = this.#contextOfQueues()
+    this.#unwatch = store.watch((event) => { this.#receive(event) })
+  }
+
+  queue(name: string, options: QueueOptions = {}): Queue<never> {
+    this.#assertOpen('queue')
+    const settings = parseQueueOptions(name, options, this.#workshop)
+    const known = this.#queues.get(settings.name)
+    if (known) {
+      if (Object.keys(options).length > 0) throw queueExists(settings.name)
+      return known.face
+    }
+    const actor = new QueueActor(settings, this.#workshop)
+    const face = new QueueFace(actor, this.#queueContext)
+    this.#queues.set(settings.name, { actor, face })
+    this.#scheduler.add(settings.name)
+    if (this.#started) this.#startLate(actor)
+    return face
+  }
+
+  observe(options?: ObserveOptions): Observable<Transition> {
+    this.#assertOpen('observe')
+    return observe(this.#store, this.#publisher, options)
+  }
+
+  async flow<const G extends Flow>(jobs: G, after: After<G> = {}): Promise<FlowHandles<G>> {
+    this.#assertOpen('flow')
+    return addFlow(this.#queueContext, jobs, after)
+  }
+
+  async workers(): Promise<readonly WorkerInfo[]> {
+    this.#assertOpen('workers')
+    return this.#store.workers()
+  }
+
+  start(): Promise<void> {
+    if (this.#stopped) return Promise.reject(stopped('start'))
+    this.#started ??= this.#start().catch((error: unknown) => {
+      this.#started = null
+      throw error
+    })
+    return this.#started
+  }
+
+  stop({ grace = 30_000 }: { readonly grace?: Duration } = {}): Promise<void> {
+    const graceMs = parseDuration(grace, 'grace')
+    if (this.#stopped && graceMs === 0) for (const { actor } of this.#queues.values()) actor.abort()
+    this.#stopped ??= this.#stop(graceMs)
+    return this.#stopped
+  }
+
+  async run(options?: { readonly grace?: Duration }): Promise<void> {
+    await this.start()
+    const stop = (first: boolean): Promise<void> => this.stop(first ? options : { grace: 0 })
+    await onSignals(this.#env, ['SIGINT', 'SIGTERM'], stop, this.#end)
+  }
+
+  async #start(): Promise<void> {
+    await this.#startQueues([...this.#queues.values()].map(({ actor }) => actor))
+    this.#sweeper.start()
+    this.#scheduler.start()
+    this.#leases.start()
+  }
+
+  /** All or none. */
+  async #startQueues(actors: readonly QueueActor[]): Promise<void> {
+    await this.#workshop.sandbox.prepare()
+    const keys = actors.map(({ settings }) => queueSettingKey(settings.name))
+    const settings = await Promise.all(keys.map((key) => this.#store.getSetting(key)))
+    if (this.#stopped) return
+    for (const [index, actor] of actors.entries()) {
+      actor.setPaused(toQueueSetting(settings[index]?.value ?? null).paused)
+      actor.start()
+    }
+  }
+
+  /** For a queue that is declared after `start`: nobody waits for it, so it is tried again. */
+  #startLate(actor: QueueActor): void {
+    this.#startQueues([actor]).catch((error: unknown) => {
+      this.#report(`queue ${actor.settings.name} could not start; trying again`, error)
+      if (this.#stopped) return
+      const timer = this.#env.after(restartMs, () => {
+        this.#restarts.delete(timer)
+        this.#startLate(actor)
+      })
+      this.#restarts.add(timer)
+    })
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    await this.#started?.catch(() => undefined)
+    this.#sweeper.stop()
+    for (const timer of this.#restarts) timer.cancel()
+    const scheduled = this.#scheduler.stop()
+    await Promise.all([...this.#queues.values()].map(({ actor }) => actor.stop(graceMs)))
+    await this.#workshop.sandbox.close()
+    await scheduled
+    this.#workshop.committer.close()
+    await this.#leases.stop()
+    this.#unwatch()
+    this.#publisher.close()
+    this.#waiting.rejectAll(stopped('result'))
+    try {
+      await this.#store.close()
+    } finally {
+      this.#ended()
+    }
+  }
+
+  #receive(event: StoreEvent): void {
+    switch (event.type) {
+      case 'changes':
+        for (const change of event.changes) {
+          const queue = this.#queues.get(change.entry.queue)
+          if (!queue) continue
+          queue.actor.changed(change)
+          this.#witness.transition(change)
+        }
+        break
+      case 'wake':
+        this.#queues.get(event.queue)?.actor.wake()
+        break
+      case 'setting':
+        for (const [name, { actor }] of this.#queues) {
+          if (queueSettingKey(name) !== event.key) continue
+          actor.settingChanged(toQueueSetting(event.value))
+        }
+        break
+      case 'timer':
+        break
+    }
+    this.#sweeper.receive(event)
+    this.#scheduler.receive(event)
+    this.#publisher.receive(event)
+  }
+
+  #contextOfQueues(): QueueContext {
+    const handles: HandleContext = {
+      env: this.#env,
+      streams: new JobStreams(this.#store, this.#publisher),
+      cancel: (queue, id, reason) => this.#cancel(queue, id, reason),
+      waiting: (reject) => this.#waiting.add(reject),
+      report: this.#report,
+    }
+    return {
+      store: this.#store,
+      handles,
+      id: () => this.#env.id(),
+      now: this.#workshop.now,
+      maxQueued: () => this.#maxQueued(),
+      trace: () => this.#witness.trace(),
+      by: 'api',
+      assertOpen: (operation) => { this.#assertOpen(operation) },
+      isStarted: () => this.#started !== null,
+      transitions: (queue) => this.#publisher.transitions(queue),
+    }
+  }
+
+  #maxQueued(): ReadonlyMap<string, number> | undefined {
+    const bounds = new Map<string, number>()
+    for (const [name, { actor }] of this.#queues) {
+      const { maxQueued } = actor.settings
+      if (maxQueued !== null) bounds.set(name, maxQueued)
+    }
+    return bounds.size === 0 ? undefined : bounds
+  }
+
+  async #cancel(queue: string, id: string, reason?: string): Promise<CancelAnswer> {
+    this.#assertOpen('cancel')
+    const request: Request = {
+      type: 'cancel', id: parseName(id, 'id'), queue, by: 'api',
+      reason: reason === undefined ? null : parseName(reason, 'reason', 1024),
+    }
+    const [answer] = await this.#store.apply([request])
+    return answer ? toCancelAnswer(answer) : 'unknown'
+  }
+
+  #assertOpen(operation: string): void {
+    if (this.#stopped) throw stopped(operation)
+  }
+}
+
+function stopped(operation: string): TroupeErrorOf<'stopped'> {
+  return new TroupeErrorOf('stopped', `${operation}: the troupe was stopped`, { operation })
+}
+
+function queueExists(queue: string): TroupeErrorOf<'queue-exists'> {
+  return new TroupeErrorOf(
+    'queue-exists', `queue ${queue} was declared already; call queue(name) to get it`, { queue },
+  )
+}

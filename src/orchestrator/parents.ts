@@ -1,0 +1,40 @@
+import type { Env } from '../env.ts'
+import { settledStates } from '../../machines/vocabulary.ts'
+import type { JobRecord } from '../records/job.ts'
+import type { Store } from '../stores/store.ts'
+import type { Parent } from './job.ts'
+import type { LazySignal } from './lazy-signal.ts'
+
+const retryMs = 500
+
+/** Reads the parents of a job; a store that refuses is asked again until the attempt is aborted. */
+export async function loadParents(
+  record: JobRecord, signal: LazySignal,
+  { env, store, report }: {
+    readonly env: Env
+    readonly store: Pick<Store, 'get'>
+    readonly report: (message: string, error: unknown) => void
+  },
+): Promise<readonly Parent[]> {
+  for (;;) {
+    try {
+      const records = await store.get(record.dependsOn)
+      return record.dependsOn.map((id, index) =>
+        toParent(id, record.parentKeys?.[index] ?? null, records[index]))
+    } catch (error) {
+      report(`the parents of job ${record.id} could not be read; trying again`, error)
+      await new Promise<void>((resolve) => { env.after(retryMs, resolve) })
+      signal.throwIfAborted()
+    }
+  }
+}
+
+function toParent(id: string, key: string | null, record: JobRecord | undefined): Parent {
+  // A parent that runs again, after a retry, counts as it stands: it has no outcome any more.
+  const state = settledStates.find((settled) => settled === record?.state)
+  if (!record) {
+    return { id, key, queue: null, task: null, state: 'removed', result: null, error: null }
+  }
+  const { queue, task, result, error } = record
+  return { id, key, queue, task, state: state ?? 'retried', result, error }
+}

@@ -1,0 +1,8 @@
+import { TroupeErrorOf } from '../errors.ts'
+
+/** `cycle` begins and ends with the same name; each waits for the next one. */
+export function cycleError(cycle: readonly string[]): TroupeErrorOf<'dependency-cycle'> {
+  return new TroupeErrorOf(
+    'dependency-cycle', `jobs wait for each other in a circle: ${cycle.join(' → ')}`, { cycle },
+  )
+}
