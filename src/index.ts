@@ -6,7 +6,7 @@ export type { Job, Middleware, Parent } from './orchestrator/job.ts'
 export type { Queue, Spec } from './orchestrator/queue.ts'
 export type {
   QueueSchedules, Schedule, ScheduleRule, ScheduleSpec,
-} from './orchestrator/schedules.ts'
+} from './orchestrator/schedules/schedules.ts'
 export type { After, Flow, FlowHandles, JobSpec } from './orchestrator/flow.ts'
 export type { JobFilterOptions, JobPage, ListOptions, TimeSpan } from './orchestrator/filter.ts'
 export type {
@@ -15,7 +15,9 @@ export type {
 export type { Explanation } from './orchestrator/explain.ts'
 export type { Telemetry } from './orchestrator/telemetry.ts'
 export type { TransitionLine, TransitionWord } from './orchestrator/transition-log.ts'
-export type { QueueOptions, RateLimitOption, RetentionOptions } from './orchestrator/queue-options.ts'
+export type {
+  QueueOptions, RateLimitOption, RetentionOptions,
+} from './orchestrator/queue-options.ts'
 export type { CancelAnswer, JobHandle, ResultOptions } from './orchestrator/handle.ts'
 export type { Logger } from './orchestrator/logger.ts'
 export { iterate } from './observe/iterate.ts'

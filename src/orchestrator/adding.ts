@@ -73,6 +73,12 @@ export async function insertJobs(
 ): Promise<readonly Handle<unknown>[]> {
   // A schema may have taken its time.
   context.assertOpen(operation)
+  for (const { task, dedupe, dependsOn } of jobs) {
+    // The one that waits already would go on waiting for its own parents.
+    if (dedupe?.mode !== 'debounce' || dependsOn.length === 0) continue
+    const path = `dedupe.mode of a job of task ${task}`
+    throw invalidOption(path, "another than 'debounce' behind other jobs", 'debounce')
+  }
   const maxQueued = context.maxQueued()
   const answers = await context.store.insert(jobs, maxQueued ? { maxQueued } : {})
   return answers.map((answer) => toHandle(answer, context.handles))

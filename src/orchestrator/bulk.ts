@@ -37,7 +37,7 @@ export interface BulkContext {
   readonly store: Pick<Store, 'list' | 'apply'>
   readonly soon: Env['soon']
   /** Throws `stopped` when the troupe takes nothing any more. */
-  assertOpen(): void
+  readonly assertOpen: () => void
 }
 
 /** What a bulk verb does. */
@@ -46,8 +46,8 @@ export interface BulkWork<Answer extends BulkAnswer> {
   /** When the filter names neither state nor phase. */
   readonly defaultStates: readonly State[]
   readonly oldestFirst: boolean
-  toRequest(id: string): JobRequest
-  toAnswer(figures: CleanAnswer): Answer
+  readonly toRequest: (id: string) => JobRequest
+  readonly toAnswer: (figures: CleanAnswer) => Answer
 }
 
 /** Jobs in one write, so that none of them holds up the queue. */
@@ -64,7 +64,7 @@ export async function applyToAll<Answer extends BulkAnswer>(
   const pages = pagesOf(context, { ...filter, states })
   const batches = work.oldestFirst && !dryRun ? oldestFirst(context, pages) : pages
   for await (const ids of batches) {
-    const answers = dryRun ? [] : await context.store.apply(ids.map((id) => toRequest(id)))
+    const answers = dryRun ? [] : await context.store.apply(ids.map(toRequest))
     figures = {
       matched: figures.matched + ids.length,
       done: figures.done + count(answers, 'moved'),
@@ -76,8 +76,8 @@ export async function applyToAll<Answer extends BulkAnswer>(
 }
 
 /**
- * The newest first: what is added meanwhile comes in front of all pages, and children, which are newer
- * than their parents, have their turn before these.
+ * The newest first: what is added meanwhile comes in front of all pages, and children, which are
+ * newer than their parents, have their turn before these.
  */
 async function* pagesOf(
   context: BulkContext, filter: JobFilter,

@@ -98,8 +98,9 @@ function live(record: JobRecord, now: number): Finding {
     ? 'its handler has not started' : `since ${at(startedAt)}, for ${span(now - startedAt)}`
   const text = state === 'running'
     ? `It runs on ${worker ?? 'a worker'}, attempt ${attempt}, ${since}.`
-    : `${by ?? 'Somebody'} asked for its end${reason === null ? '' : ` (${reason})`}; its handler ` +
-      `on ${worker ?? 'a worker'} goes on until it heeds that or its grace is over, ${since}.`
+    : `${by ?? 'Somebody'} asked for its end${reason === null ? '' : ` (${reason})`}; its ` +
+      `handler on ${worker ?? 'a worker'} goes on until it heeds that, or its grace is over: ` +
+      `${since}.`
   return {
     why: state === 'running' ? 'running' : 'cancelling', worker, since: startedAt,
     text: `${text}${leaseText(lease, now)}`,

@@ -103,9 +103,9 @@ export function parseList(queue: string, given: ListOptions): ListQuery {
 
 /** A list or a Date without properties would be taken for a filter that lets all jobs pass. */
 function checkObject(given: unknown, path: string, expected: string): asserts given is object {
-  if (typeof given !== 'object' || given === null || Array.isArray(given) || given instanceof Date) {
-    throw invalidOption(path, expected, given)
-  }
+  const ok = typeof given === 'object' && given !== null && !Array.isArray(given) &&
+    !(given instanceof Date)
+  if (!ok) throw invalidOption(path, expected, given)
 }
 
 function parseMeta(given: unknown): { readonly [key: string]: Json } {

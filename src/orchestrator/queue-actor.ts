@@ -5,7 +5,7 @@ import type { Env } from '../env.ts'
 import type { JobRecord } from '../records/job.ts'
 import { ignored, step } from '../records/step.ts'
 import type { QueueSetting } from '../stores/settings.ts'
-import { changeQueueSetting } from './settings.ts'
+import { changeQueueSetting } from './queue-setting.ts'
 import type { Change, ClaimAnswer, Limits, Retention, Store } from '../stores/store.ts'
 import { createActor } from './actors.ts'
 import type { Actor, ActorOptions } from './actors.ts'
@@ -131,7 +131,6 @@ export class QueueActor {
     this.#paused = paused
     this.#tell({ type: paused ? 'pause' : 'resume' })
     this.wake()
-    // Who waits for a limit learns that nothing is claimed any more.
     if (paused) this.#claimer.request()
     this.#changed()
   }
@@ -153,6 +152,8 @@ export class QueueActor {
   /** Claims no more, and resolves when what ran has ended. The queue is paused here then. */
   async drain(): Promise<void> {
     this.#tell({ type: 'drain' })
+    // Who waits for a limit learns that nothing is claimed any more.
+    this.#claimer.request()
     await this.idle()
     this.#tell({ type: 'emptied' })
   }
@@ -165,6 +166,7 @@ export class QueueActor {
     const { env } = this.#workshop
     this.#tell({ type: 'stop' })
     this.#claimer.stop()
+    this.#changed()
     let gaveUp = false
     const abort = env.after(graceMs, () => { this.abort() })
     const giveUp = env.after(graceMs + 2 * abortGraceMs, () => {

@@ -9,7 +9,7 @@ import type { Explanation } from './explain.ts'
 import type { JobFilterOptions, JobPage, ListOptions } from './filter.ts'
 import type { JobSpec } from './flow.ts'
 import type { CancelAnswer, JobHandle } from './handle.ts'
-import type { QueueSchedules } from './schedules.ts'
+import type { QueueSchedules } from './schedules/schedules.ts'
 import type { InputField, InputOf, JsonSafe, ResultOf, Tasks } from './tasks.ts'
 
 /** One job of `addMany`: the task, its input, and the options of `add`. */

@@ -59,7 +59,7 @@ class Claiming {
       const row = lane?.rows.peek()
       if (!lane || !row) break
       if (exclude.has(row.record.id)) {
-        lanes.passOver(row)
+        lanes.remove(row)
         this.#excluded.push(row)
       } else if (this.#isAdmitted(lane)) this.#take(lane, row)
       else if (this.#isSpent(lane)) break

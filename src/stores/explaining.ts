@@ -1,5 +1,4 @@
 import { isSettled } from '../records/job.ts'
-import { admittedAt } from './claiming.ts'
 import { claimsBefore } from './row.ts'
 import { linkTo } from './dependents.ts'
 import type { QueueRows } from './queue-rows.ts'
@@ -7,6 +6,7 @@ import type { Row } from './row.ts'
 import type { Facts } from './reading.ts'
 import type { Rows } from './rows.ts'
 import { queueSettingKey, toQueueSetting } from './settings.ts'
+import { Starts } from './starts.ts'
 import type { Limits } from './store.ts'
 
 /** Gathers what bears on whether a job runs. */
@@ -18,7 +18,7 @@ export function explainFrom(
   const { record } = row
   const queue = rows.find(name)
   const { paused, limitedUntil } = toQueueSetting(rows.setting(queueSettingKey(name)).value)
-  const rateAt = admittedAt(queue, { ...limits, perPartition: null }, record.partition, now)
+  const rateAt = rateAdmitsAt(queue, limits.rate, record.partition, now)
   return {
     record,
     paused,
@@ -28,6 +28,16 @@ export function explainFrom(
     ahead: record.phase === 'ready' ? countAhead(queue, row) : 0,
     parents: parentsOf(rows, row),
   }
+}
+
+/** Asks a copy: what is out of the window of the one who asks may be inside that of a worker. */
+function rateAdmitsAt(
+  queue: QueueRows, rate: Limits['rate'], partition: string | null, now: number,
+): number {
+  if (rate === null) return now
+  const starts = new Starts()
+  for (const start of queue.starts.list()) starts.add(start)
+  return starts.nextAt(rate, partition, now)
 }
 
 function parentsOf(rows: Rows, { record }: Row): Facts['parents'] {

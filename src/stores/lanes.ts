@@ -45,26 +45,17 @@ export class Lanes {
   }
 
   remove(row: Row): void {
-    const lane = this.passOver(row)
-    if (lane?.rows.size === 0) this.#forget(lane.partition)
-  }
-
-  /** Takes a row out that is pushed again soon: its partition keeps its turn. */
-  passOver(row: Row): Lane | undefined {
     const { task, partition } = row.record
     const lane = this.#partitions.get(partition)?.lanes.get(task)
-    if (!lane) return undefined
+    if (!lane) return
     const first = lane.rows.peek() === row
     lane.rows.remove(row)
     if (first) this.#settle(lane, task)
-    return lane
   }
 
   /** A job of the partition began to run, or ended. */
   ran(partition: string | null, change: 1 | -1): void {
-    const found = this.#partition(partition)
-    found.running += change
-    if (found.running === 0) this.#forget(found)
+    this.#partition(partition).running += change
   }
 
   running(partition: string | null): number {
@@ -99,6 +90,17 @@ export class Lanes {
     if (first) this.#settle(lane, first.record.task)
   }
 
+  /**
+   * Partitions can be as many as tenants: one that is empty and idle goes, and loses its turn. To
+   * be called when a job has left it for good, and not on its way from one place to another.
+   */
+  forget(name: string | null): void {
+    const partition = this.#partitions.get(name)
+    if (name === null || !partition || partition.running > 0) return
+    for (const lane of partition.lanes.values()) if (lane.rows.size > 0) return
+    this.#partitions.delete(name)
+  }
+
   #lane(row: Row): Lane {
     const { task } = row.record
     const partition = this.#partition(row.record.partition)
@@ -126,12 +128,5 @@ export class Lanes {
     if (!lanes) this.#tasks.set(task, lanes = new Heap('slot', turnsBefore))
     lanes.remove(lane)
     if (lane.rows.size > 0) lanes.push(lane)
-  }
-
-  /** Partitions can be as many as tenants: what is empty and idle goes. */
-  #forget(partition: Partition): void {
-    if (partition.name === null || partition.running > 0) return
-    for (const lane of partition.lanes.values()) if (lane.rows.size > 0) return
-    this.#partitions.delete(partition.name)
   }
 }

@@ -65,6 +65,7 @@ export class Places {
       this.#enter(row, next, queue)
       if (next.phase === 'blocked' && before?.phase !== 'blocked') this.dependents.blocked(row)
     }
+    if (before) queue.lanes.forget(before.partition)
     if (endOf(before) !== endOf(next)) this.dependents.moved(row.record.id)
   }
 

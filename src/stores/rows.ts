@@ -208,7 +208,8 @@ export class Rows {
   /** One at a time: its rows can be read until `endSnapshot`. Only between groups. */
   snapshot(): Snapshot {
     const { queues } = this
-    this.#places.picture = new Picture([...queues.values()].map((queue) => queue.all()), this.#order)
+    const lists = [...queues.values()].map((queue) => queue.all())
+    this.#places.picture = new Picture(lists, this.#order)
     return {
       rows: this.#places.picture,
       settings: new Map(this.#settings),
@@ -229,8 +230,7 @@ export class Rows {
   restore(record: JobRecord, order: number): void {
     const old = this.byId.get(record.id)
     const row = old?.order === order
-      ? old
-      : { record, order, slot: -1, expirySlot: -1, gone: true }
+      ? old : { record, order, slot: -1, expirySlot: -1, gone: true }
     if (old && old !== row) this.#places.place(old, null)
     this.#places.place(row, record)
     this.#begin()

@@ -1,8 +1,10 @@
 import * as fc from 'fast-check'
 import { TroupeError } from 'troupe'
 import { it } from 'vitest'
-import { isLive } from '../../src/records/job.ts'
+import { dedupeModes, isLive } from '../../src/records/job.ts'
 import { can } from '../../src/records/step.ts'
+import { noLimits } from '../../src/stores/store.ts'
+import type { Limits } from '../../src/stores/store.ts'
 import { checkCounts, checkLog, checkRecords, checkTold, holds } from '../support/invariants.ts'
 import { checkAwaited, checkBlocked, Kinship } from '../support/kinship.ts'
 import { beat, done } from '../support/records.ts'
@@ -18,16 +20,21 @@ const wait = fc.constantFrom(0, 1, 40, 200)
 /** One call of the store; what makes no sense at its moment must be harmless. */
 type Act = (bench: Bench) => Promise<unknown>
 
-const added = fc.record({ name: id, parents: fc.oneof(
-  fc.constant([]), fc.uniqueArray(id, { minLength: 1, maxLength: 3 }),
-) })
+const keyed = fc.constantFrom(...dedupeModes).map((mode) => ({
+  mode, key: 'k', windowMs: mode === 'throttle' || mode === 'debounce' ? 60 : null,
+}))
+const added = fc.record({
+  name: id, partition: fc.constantFrom(null, 'p', 'q'), dedupe: fc.option(keyed),
+  parents: fc.oneof(fc.constant([]), fc.uniqueArray(id, { minLength: 1, maxLength: 3 })),
+})
 const insert = fc.record({
   jobs: fc.array(added, { maxLength: 3 }), delayMs: fc.option(wait),
   ttlMs: fc.constantFrom(null, 60), priority: fc.nat(2), maxStalls: fc.nat(2),
   onParentFailure: fc.constantFrom('fail', 'run', 'wait'),
 }).map(({ jobs, maxStalls, ...rest }): Act => async (bench) => {
-  const patches = jobs.map(({ name, parents }) => (
-    { id: name, queue: queueOf(name), dependsOn: parents, options: { maxStalls }, ...rest }))
+  const patches = jobs.map(({ name, parents, ...own }) => ({
+    id: name, queue: queueOf(name), dependsOn: parents, options: { maxStalls }, ...own, ...rest,
+  }))
   try {
     await bench.addMany(patches)
   } catch (error) {
@@ -38,7 +45,11 @@ const insert = fc.record({
 })
 
 const limit = fc.integer({ max: 3, min: 1 })
-const claim = fc.record({ queue: fc.constantFrom(...queues), limit })
+const limits = fc.constantFrom<Limits>(
+  noLimits, { rate: null, perPartition: 1 },
+  { rate: { max: 2, perMs: 100, perPartition: true }, perPartition: null },
+)
+const claim = fc.record({ queue: fc.constantFrom(...queues), limit, limits })
   .map((request): Act => (bench) => bench.claim({ ...request, leaseMs: 100 }))
 
 const commit = fc.record({

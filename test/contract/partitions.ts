@@ -35,6 +35,7 @@ export function partitionsContract(open: OpenBench): void {
   bounds(open)
   wakes(open)
   turns(open)
+  wayBack(open)
   newcomers(open)
   anyLoad(open)
 }
@@ -173,6 +174,22 @@ function turns(open: OpenBench): void {
     expect(ids(await bench.claim({ limit: 1, exclude }))).toEqual(['c8'])
     await add(bench, 'e')
     expect(await oneByOne(bench, 3)).toBe('b5 d1 e1')
+  })
+}
+
+function wayBack(open: OpenBench): void {
+  it('are kept by a partition whose only job is given back, taken back or moved', async () => {
+    const bench = await open()
+    await add(bench, 'a')
+    const [first] = await bench.claim()
+    await add(bench, 'b')
+    await bench.commit(must(first), bench.event('release'))
+    expect(ids(await bench.claim({ limit: 1, leaseMs: 10 }))).toEqual(['a1'])
+    await add(bench, 'c')
+    await bench.env.advance(10)
+    await bench.sweep()
+    await bench.apply('b1', { type: 'reschedule', delayMs: 0 })
+    expect(await oneByOne(bench, 3)).toBe('b1 a1 c1')
   })
 }
 

@@ -6,12 +6,16 @@ import type { OpenBench, StoreFactory } from './bench.ts'
 import { chartContract } from './chart.ts'
 import { claimContract } from './claim.ts'
 import { commitContract } from './commit.ts'
+import { conditionalContract, workersContract } from './conditional.ts'
 import { dependentsContract } from './dependents.ts'
 import { dedupeContract } from './dedupe.ts'
 import { dedupeBatchContract } from './dedupe-batch.ts'
+import { explainContract } from './explain.ts'
 import { insertContract } from './insert.ts'
 import { limitsContract } from './limits.ts'
+import { listingContract } from './listing.ts'
 import { logContract } from './log.ts'
+import { obliterateContract } from './obliterate.ts'
 import { partitionsContract } from './partitions.ts'
 import { progressContract } from './progress.ts'
 import { readContract } from './read.ts'
@@ -24,6 +28,7 @@ import { windowsContract } from './windows.ts'
 
 const contracts: Readonly<Record<string, (open: OpenBench) => void>> = {
   insert: insertContract,
+  'conditional insert': conditionalContract,
   dedupe: dedupeContract,
   'dedupe of many': dedupeBatchContract,
   claim: claimContract,
@@ -32,11 +37,15 @@ const contracts: Readonly<Record<string, (open: OpenBench) => void>> = {
   partitions: partitionsContract,
   commit: commitContract,
   renew: renewContract,
+  workers: workersContract,
   apply: applyContract,
+  obliterate: obliterateContract,
   sweep: sweepContract,
   dependents: dependentsContract,
   progress: progressContract,
   read: readContract,
+  listing: listingContract,
+  explain: explainContract,
   log: logContract,
   watch: watchContract,
   settings: settingsContract,

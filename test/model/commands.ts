@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { burst } from './burst.ts'
+import { addKeyed } from './keyed.ts'
 import {
   add, addMany, advance, cancel, crash, drain, finish, join, pause, remove, reschedule, resume,
   retry, stop,
@@ -11,8 +12,8 @@ import type { World } from './world.ts'
 export function commands(size: number): fc.Arbitrary<Iterable<Command>> {
   return fc.commands<Model, World, false>(
     [
-      add, add, add, add, addMany, addMany, cancel, cancel, retry, remove, reschedule,
-      pause, resume, resume, drain, finish, finish, finish, finish, advance, advance, advance,
+      add, add, add, add, addKeyed, addKeyed, addMany, addMany, cancel, cancel, retry, remove,
+      reschedule, pause, resume, resume, drain, finish, finish, finish, finish, advance, advance, advance,
       join, stop, crash, burst, burst, burst,
     ],
     { maxCommands: size, size: 'max' },

@@ -65,6 +65,7 @@ const options: fc.Arbitrary<AddOptions> = fc.record({
   priority: fc.constantFrom(1, 5, 5, 9), delay: fc.constantFrom(0, 5, 70, 2000),
   retries: fc.nat(2), timeout: fc.constantFrom(30, 500), ttl: fc.constantFrom(20, 5000),
   maxStalls: fc.nat(2), onParentFailure: fc.constantFrom('fail', 'run', 'wait'),
+  partition: fc.constantFrom('x', 'y'),
 }, { requiredKeys: [], noNullPrototype: true })
 
 /** Chooses a worker, a job or a handler: whatever is there, by the remainder. */

@@ -2,6 +2,7 @@ import { createTroupe, TroupeError, UnrecoverableError } from 'troupe'
 import type { Job, Queue, Troupe } from 'troupe'
 import type { LogEntry } from '../../src/records/transition.ts'
 import type { Ending, HandlerJournal, Run } from '../support/handler-journal.ts'
+import { perPartition, rate } from './limits.ts'
 import type { Process } from './places.ts'
 
 export const concurrency = 2
@@ -52,6 +53,8 @@ export class Worker {
     const handler = (job: Job<Input>): Promise<string> => work(name, journal, job)
     this.queue = troupe.queue(queueName, {
       concurrency,
+      rateLimit: rate,
+      concurrencyPerPartition: perPartition,
       tasks: { work: handler, chore: handler },
       defaults: { backoff: { type: 'fixed', delay: 10, jitter: 0.5 }, cancelGrace: 50 },
       retention: { completed: 3, failed: 3, minAge: 1000 },

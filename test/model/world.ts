@@ -11,6 +11,7 @@ import {
 } from '../support/invariants.ts'
 import { checkAwaited, checkBlocked, heldByWish } from '../support/kinship.ts'
 import { listQuery } from '../support/records.ts'
+import { admitted, checkLimits, checkSuccessors, perPartition } from './limits.ts'
 import type { Place } from './places.ts'
 import { checkResults, checkTime, Witness } from './witness.ts'
 import { concurrency, queueName, Worker } from './worker.ts'
@@ -42,7 +43,10 @@ export class World {
 
   private constructor(place: Place) {
     this.place = place
-    const order = new ClaimOrder((worker, id) => this.journal.mayPassOver(worker, id))
+    const { journal } = this
+    const order = new ClaimOrder(
+      (worker, id) => journal.mayPassOver(worker, id), perPartition,
+    )
     if (place.store) this.#witness.watch(place.store, order)
   }
 
@@ -165,7 +169,10 @@ export class World {
     this.journal.check(log)
     this.#checkClaims(log)
     checkResults(records)
-    this.#checkWaiting(records, await this.isPaused())
+    checkLimits(log, records)
+    checkSuccessors(log, records)
+    const ready = admitted(log, records, this.place.clock.now())
+    this.#checkWaiting(ready, await this.isPaused())
     checkTime(records, this.place.clock.now())
     this.#checkCancels(records, log)
     // A store that only one process can hold takes back at once what ran in the last one.
@@ -218,8 +225,7 @@ export class World {
   }
 
   /** Nothing ready waits while a slot is free and the queue accepts. */
-  #checkWaiting(records: readonly JobRecord[], paused: boolean): void {
-    const ready = records.filter(({ phase }) => phase === 'ready')
+  #checkWaiting(ready: readonly JobRecord[], paused: boolean): void {
     for (const worker of this.workers) {
       const running = this.journal.running(worker.name)
       if (paused || worker.drained !== false || running.length >= concurrency) continue

@@ -26,6 +26,8 @@ function standing(job: JobRecord, find: Find): Standing {
     if (!over || job.onParentFailure === 'wait') open += 1
     else if (job.onParentFailure === 'fail') fails = true
   }
+  const superseded = job.after === null ? null : find(job.after)
+  if (superseded && !isSettled(superseded)) open += 1
   return { open, fails, doubtful }
 }
 

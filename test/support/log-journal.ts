@@ -2,10 +2,10 @@ import type { Job, Logger, TransitionLine } from 'troupe'
 import type { Stage } from './stage.ts'
 
 /** One line of a logger that is no warning. */
-export type JournalLine = TransitionLine & { readonly level: string; readonly message: string }
+type JournalLine = TransitionLine & { readonly level: string; readonly message: string }
 
 /** A logger that keeps its lines. */
-export function journal() {
+function journal() {
   const lines: JournalLine[] = []
   const write = (level: string) => (fields: object, message: string): void => {
     lines.push({ ...fields as TransitionLine, level, message })

@@ -21,7 +21,9 @@ const zod = troupe.queue('zod', {
       },
     }),
     defaulted: task({
-      input: z.object({ width: z.number().default(100), at: z.iso.datetime().pipe(z.coerce.date()) }),
+      input: z.object({
+        width: z.number().default(100), at: z.iso.datetime().pipe(z.coerce.date()),
+      }),
       retries: 2,
       handler: async (job) => {
         check<Same<typeof job.input, { width: number; at: Date }>>()
@@ -149,7 +151,9 @@ const others = troupe.queue('others', {
 })
 
 type Others = TasksOf<typeof others>
-check<Same<InputOf<Others['valibot']>, { file: string; width?: number | undefined; when: string }>>()
+check<Same<
+  InputOf<Others['valibot']>, { file: string; width?: number | undefined; when: string }
+>>()
 check<Same<InputOf<Others['arktype']>, { file: string; width?: number; count: string }>>()
 check<Same<InputOf<Others['arktypeDefault']>, { width?: number }>>()
 check<Same<ResultOf<Others['arktype']>, number[]>>()

@@ -189,12 +189,14 @@ export class Engine implements GroupSink {
    * an older one holds.
    */
   #unneeded(): Set<Segment> {
-    const { current, segments } = this.#journal
+    const { segments } = this.#journal
+    // The one before the last says that the last one follows, whether it holds anything or not.
+    const last = segments.at(-1)
     const unneeded = new Set<Segment>()
     const told = new Set<string>()
     for (const segment of segments) {
       const { newest } = segment
-      const needed = segment === current ||
+      const needed = segment === last ||
         [...newest].some(([queue, seq]) => seq >= this.#rows.queue(queue).log.oldest) ||
         [...this.#erasing.get(segment) ?? []].some((queue) => told.has(queue))
       if (needed) for (const queue of newest.keys()) told.add(queue)

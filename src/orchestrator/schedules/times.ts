@@ -1,8 +1,8 @@
 import { Cron } from 'croner'
-import { parseDuration } from '../duration.ts'
-import { invalidOption, show, TroupeErrorOf } from '../errors.ts'
-import { parseName, parseTime } from '../records/options.ts'
-import type { Timing } from '../records/schedule.ts'
+import { parseDuration } from '../../duration.ts'
+import { invalidOption, show, TroupeErrorOf } from '../../errors.ts'
+import { parseName, parseTime } from '../../records/options.ts'
+import type { Timing } from '../../records/schedule.ts'
 
 /** The shortest interval. What is more frequent is a loop, and no schedule. */
 const shortestMs = 100

@@ -2,11 +2,11 @@ import fc from 'fast-check'
 import { createTroupe, memoryStore } from 'troupe'
 import type { QueueSchedules, Tasks } from 'troupe'
 import { expect, it } from 'vitest'
-import { Scheduler } from '../../src/orchestrator/scheduler.ts'
-import { racyStore } from '../support/racy-store.ts'
-import type { Mishap, Racing } from '../support/racy-store.ts'
-import { runs } from '../support/runs.ts'
-import { VirtualEnv } from '../support/virtual-env.ts'
+import { Scheduler } from '../../../src/orchestrator/schedules/scheduler.ts'
+import { racyStore } from '../../support/racy-store.ts'
+import type { Mishap, Racing } from '../../support/racy-store.ts'
+import { runs } from '../../support/runs.ts'
+import { VirtualEnv } from '../../support/virtual-env.ts'
 
 interface Plan {
   readonly overlap: 'allow' | 'skip' | 'supersede'
@@ -84,4 +84,4 @@ async function race({ overlap, delays, mishaps, stopAfterMs }: Plan): Promise<vo
 
 it('adds each occurrence once, in whatever order calls and answers come', async () => {
   await fc.assert(fc.asyncProperty(plans, race), runs(60))
-}, 60_000)
+}, 600_000)

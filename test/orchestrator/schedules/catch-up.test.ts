@@ -1,6 +1,6 @@
 import type { Queue, Schedule, Tasks, Troupe } from 'troupe'
 import { describe, expect, it } from 'vitest'
-import { useStage } from '../support/stage.ts'
+import { useStage } from '../../support/stage.ts'
 
 const stage = useStage()
 const start = Date.UTC(2026, 0, 1)

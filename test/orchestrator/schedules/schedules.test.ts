@@ -1,6 +1,6 @@
 import type { Job, Queue, Schedule, Tasks } from 'troupe'
 import { describe, expect, it } from 'vitest'
-import { recordOf, refusal, useStage } from '../support/stage.ts'
+import { recordOf, refusal, useStage } from '../../support/stage.ts'
 
 const stage = useStage()
 

@@ -1,13 +1,13 @@
-import type { Env } from '../env.ts'
-import { TroupeError } from '../errors.ts'
-import type { Json } from '../../machines/vocabulary.ts'
-import { isSettled } from '../records/job.ts'
-import type { NewJob } from '../records/job.ts'
-import { occurrenceId, ScheduleBook, toScheduledJob } from '../records/schedule.ts'
-import type { StoredSchedule } from '../records/schedule.ts'
-import { schedulesKey } from '../stores/settings.ts'
-import type { Store } from '../stores/store.ts'
-import { dueOf, nextBehind } from './schedule-advance.ts'
+import type { Env } from '../../env.ts'
+import { TroupeError } from '../../errors.ts'
+import type { Json } from '../../../machines/vocabulary.ts'
+import { isSettled } from '../../records/job.ts'
+import type { NewJob } from '../../records/job.ts'
+import { occurrenceId, ScheduleBook, toScheduledJob } from '../../records/schedule.ts'
+import type { StoredSchedule } from '../../records/schedule.ts'
+import { schedulesKey } from '../../stores/settings.ts'
+import type { Store } from '../../stores/store.ts'
+import { dueOf, nextBehind } from './advance.ts'
 
 /** After a refusal the store is asked again so much later. */
 const retryMs = 1000

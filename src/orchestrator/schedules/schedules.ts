@@ -1,9 +1,9 @@
-import type { Json } from '../../machines/vocabulary.ts'
-import type { Duration } from '../duration.ts'
-import type { AddOptions } from '../records/options.ts'
-import type { catchUps, DecidedOption, overlaps } from '../records/schedule.ts'
-import type { JobHandle } from './handle.ts'
-import type { InputField, InputOf, Tasks } from './tasks.ts'
+import type { Json } from '../../../machines/vocabulary.ts'
+import type { Duration } from '../../duration.ts'
+import type { AddOptions } from '../../records/options.ts'
+import type { catchUps, DecidedOption, overlaps } from '../../records/schedule.ts'
+import type { JobHandle } from '../handle.ts'
+import type { InputField, InputOf, Tasks } from '../tasks.ts'
 
 /** When a schedule fires: an interval, or a cron expression. */
 export type ScheduleRule = RuleBounds & (

@@ -1,7 +1,7 @@
 import { createTroupe } from 'troupe'
 import type { Env, Job, Queue, Schedule, Tasks, Troupe } from 'troupe'
 import { describe, expect, it } from 'vitest'
-import { hold, useStage } from '../support/stage.ts'
+import { hold, useStage } from '../../support/stage.ts'
 
 const stage = useStage()
 const start = Date.UTC(2026, 0, 1)

@@ -1,7 +1,7 @@
 import { task } from 'troupe'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { refusal, useStage } from '../support/stage.ts'
+import { refusal, useStage } from '../../support/stage.ts'
 
 const stage = useStage()
 

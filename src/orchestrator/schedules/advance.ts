@@ -1,5 +1,5 @@
-import type { StoredSchedule } from '../records/schedule.ts'
-import { Timetable } from './schedule-times.ts'
+import type { StoredSchedule } from '../../records/schedule.ts'
+import { Timetable } from './times.ts'
 
 /** With `catchUp: 'none'` an occurrence may be fired so late. */
 const latenessMs = 60_000

@@ -1,7 +1,7 @@
-import type { Timer } from '../env.ts'
-import type { StoreEvent } from '../stores/store.ts'
-import { Firing } from './schedule-firing.ts'
-import type { FiringContext } from './schedule-firing.ts'
+import type { Timer } from '../../env.ts'
+import type { StoreEvent } from '../../stores/store.ts'
+import { Firing } from './firing.ts'
+import type { FiringContext } from './firing.ts'
 
 /** Clocks are set and machines sleep: no wait is longer than this. */
 const longestWaitMs = 3_600_000

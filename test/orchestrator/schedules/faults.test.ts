@@ -1,10 +1,10 @@
 import { createTroupe, memoryStore, TroupeError } from 'troupe'
 import type { Json, Queue, Schedule, Store, Tasks } from 'troupe'
 import { describe, expect, it } from 'vitest'
-import { schedulesKey } from '../../src/stores/settings.ts'
-import { answerAfter, faultyStore, loseAnswer, refuse } from '../support/faulty-store.ts'
-import { Life } from '../support/mortal.ts'
-import { hold, refusal, useStage } from '../support/stage.ts'
+import { schedulesKey } from '../../../src/stores/settings.ts'
+import { answerAfter, faultyStore, loseAnswer, refuse } from '../../support/faulty-store.ts'
+import { Life } from '../../support/mortal.ts'
+import { hold, refusal, useStage } from '../../support/stage.ts'
 
 const stage = useStage()
 const start = Date.UTC(2026, 0, 1)

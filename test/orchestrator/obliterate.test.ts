@@ -1,0 +1,298 @@
+import { lowdbStore } from 'troupe/stores/lowdb'
+import type { Job, Transition, Troupe } from 'troupe'
+import { describe, expect, test } from 'vitest'
+import { must } from '../contract/bench.ts'
+import { MemoryDisk } from '../support/memory-disk.ts'
+import { listQuery, newJob } from '../support/records.ts'
+import { hold, recordOf, refusal, untilAborted, useStage } from '../support/stage.ts'
+import { VirtualEnv } from '../support/virtual-env.ts'
+import { open as openFile } from '../stores/lowdb/harness.ts'
+import type { Session } from '../stores/lowdb/harness.ts'
+
+const stage = useStage()
+
+const tasks = {
+  work: (_job: Job<undefined>) => 'done',
+  wait: (job: Job<undefined>) => untilAborted(job),
+}
+
+async function open(troupe?: Troupe) {
+  const opened = troupe ?? await stage.open()
+  return { troupe: opened, queue: opened.queue('q', { tasks }) }
+}
+
+describe('obliterate', () => {
+  test('does nothing while jobs run, and removes everything when none does', async () => {
+    const { troupe, queue } = await open()
+    await troupe.start()
+    const running = await queue.add('wait', undefined, { id: 'runs' })
+    await queue.add('work', undefined, { id: 'waits', delay: '1h' })
+    await stage.env.settle()
+    expect(await queue.obliterate()).toBe('running')
+    expect(await queue.counts()).toMatchObject({ running: 1, delayed: 1 })
+    await running.cancel()
+    await stage.env.settle()
+    expect(await queue.obliterate()).toBe('obliterated')
+    expect((await queue.list()).jobs).toEqual([])
+    expect(await queue.get('runs')).toBeNull()
+    expect((await queue.explain('waits')).why).toBe('unknown')
+    expect(await queue.obliterate()).toBe('obliterated')
+  })
+
+  test('is told to whoever watches or waits', async () => {
+    const { queue } = await open()
+    const handle = await queue.add('work', undefined, { id: 'a', delay: '1h' })
+    const ended: string[] = []
+    const removals: Transition[] = []
+    queue.transitions$.subscribe((transition) => { removals.push(transition) })
+    handle.record$.subscribe({ complete: () => { ended.push('record$') } })
+    const result = refusal(handle.result())
+    await stage.env.settle()
+    await queue.obliterate()
+    expect(await result).toMatchObject({ code: 'job-removed', details: { id: 'a' } })
+    expect(ended).toEqual(['record$'])
+    expect(removals).toMatchObject([{ event: 'remove', jobId: 'a', to: null, seq: 2, by: 'api' }])
+    expect((await refusal(handle.result())).code).toBe('unknown-job')
+  })
+
+  test('forgets the log: old cursors are too old, and the numbers go on', async () => {
+    const { troupe, queue } = await open()
+    const seen: Transition[] = []
+    const watch = troupe.observe({ queue: 'q', from: 'start' })
+      .subscribe((transition) => { seen.push(transition) })
+    await queue.add('work', undefined, { id: 'a' })
+    await queue.obliterate()
+    await queue.add('work', undefined, { id: 'b' })
+    await stage.env.settle()
+    watch.unsubscribe()
+    expect(seen.map(({ seq, event }) => `${seq} ${event}`)).toEqual(['1 add', '2 remove', '3 add'])
+    const replay = (from: string) => new Promise<unknown[]>((resolve, reject) => {
+      const found: unknown[] = []
+      const subscription = troupe.observe({ queue: 'q', from }).subscribe({
+        next: ({ seq }) => { found.push(seq) }, error: reject,
+      })
+      void stage.env.settle().then(() => {
+        subscription.unsubscribe()
+        resolve(found)
+      })
+    })
+    expect(await replay('start')).toEqual([3])
+    expect(await replay(must(seen[1]).cursor)).toEqual([3])
+    expect((await refusal(replay(must(seen[0]).cursor))).code).toBe('cursor-too-old')
+  })
+
+  test('takes pause, limits and schedules along, in every process', async () => {
+    const troupe = await stage.open()
+    const starts: string[] = []
+    const work = (job: Job<undefined>): void => {
+      starts.push(job.id)
+      if (job.id === 'limit') job.limitReached('1h')
+    }
+    const queue = troupe.queue('q', { tasks: { work }, rateLimit: { max: 2, per: '1d' } })
+    await troupe.start()
+    await queue.schedules.upsert('often', { every: '1m', task: 'work' })
+    await queue.add('work', undefined, { id: 'first' })
+    await queue.add('work', undefined, { id: 'limit' })
+    await stage.env.settle()
+    await queue.add('work', undefined, { id: 'held' })
+    await queue.pause()
+    await stage.env.advance(1000)
+    expect(starts).toEqual(['first', 'limit'])
+    const other = await stage.open()
+    expect(await other.queue('q').obliterate()).toBe('obliterated')
+    expect(await queue.schedules.list()).toEqual([])
+    await queue.add('work', undefined, { id: 'again' })
+    await stage.env.settle()
+    expect(starts).toEqual(['first', 'limit', 'again'])
+    await stage.env.advance(600_000)
+    expect(starts).toHaveLength(3)
+    expect(await queue.schedules.upsert('often', { every: '1m', task: 'work' })).toBe('created')
+  })
+
+  test.each([[{ forced: true }, 'options.forced'], [{ force: 1 }, 'options.force'],
+    [null, 'options']])('refuses %j', async (options, path) => {
+    const { queue } = await open()
+    await queue.add('work')
+    const obliterate = queue.obliterate.bind(queue) as (options: unknown) => Promise<unknown>
+    expect(await refusal(obliterate(options))).toMatchObject({ details: { path } })
+    expect(await queue.counts()).toMatchObject({ queued: 1 })
+  })
+})
+
+describe('forced', () => {
+  test('its handlers lose their lease, write nothing, and others take their slots', async () => {
+    const troupe = await stage.open()
+    const gate = hold<string>()
+    const jobs: Job[] = []
+    const queue = troupe.queue('q', {
+      concurrency: 2, tasks: { work: (job: Job<undefined>) => {
+        jobs.push(job)
+        return gate.promise
+      } },
+    })
+    await troupe.start()
+    const handle = await queue.add('work', undefined, { id: 'a' })
+    await stage.env.settle()
+    const result = refusal(handle.result())
+    expect(await queue.obliterate({ force: true })).toBe('obliterated')
+    expect((await result).code).toBe('job-removed')
+    expect(jobs[0]?.signal.reason).toMatchObject({ code: 'lease-lost', details: { id: 'a' } })
+    await queue.addMany([{ task: 'work', id: 'b' }, { task: 'work', id: 'a' }])
+    await stage.env.advance(1000)
+    jobs[0]?.progress(50)
+    jobs[0]?.log('still here')
+    await stage.env.advance(1000)
+    // The handler that goes on keeps its slot, and its job does not start beside it.
+    expect(jobs.map(({ id, fence }) => [id, fence])).toEqual([['a', 1], ['b', 2]])
+    expect(await queue.explain('a')).toMatchObject({ why: 'abandoned-here', abandoned: ['a'] })
+    expect(await recordOf(queue, 'a')).toMatchObject({ rev: 1, progress: null, log: null })
+    gate.release('late')
+    await stage.drive(queue.idle())
+    expect(jobs.map(({ id }) => id)).toEqual(['a', 'b', 'a'])
+    expect(await recordOf(queue, 'a')).toMatchObject({ state: 'completed', attempt: 1, fence: 3 })
+  })
+
+  test('from another process it ends what runs here', async () => {
+    const { troupe, queue } = await open()
+    await troupe.start()
+    await queue.add('wait', undefined, { id: 'a' })
+    await stage.env.settle()
+    const other = await stage.open()
+    expect(await other.queue('q').obliterate({ force: true })).toBe('obliterated')
+    await stage.drive(queue.idle())
+    expect(await queue.counts()).toMatchObject({ running: 0, cancelled: 0, failed: 0 })
+    expect(await stage.store.readLog('q', 0, 10)).toMatchObject({ entries: [], newest: 3 })
+  })
+})
+
+/** All that can be seen of the queues of a file. */
+async function seen({ store }: Session): Promise<unknown> {
+  const of = async (queue: string) => ({
+    jobs: (await store.list(listQuery({ queue }))).records, log: await store.readLog(queue, 0, 1e6),
+  })
+  return {
+    images: await of('images'), mail: await of('mail'), counts: await store.counts(null),
+    settings: await Promise.all(['queue:images', 'schedules:images', 'queue:mail']
+      .map((key) => store.getSetting(key))),
+  }
+}
+
+const often = { checkpointBytes: 1000, segmentBytes: 1000 } as const
+const obliterate = { type: 'obliterate', queue: 'images', by: 'ann', force: false } as const
+
+/** The life of a file with two queues, of which one ends, and is used again. */
+function chapters(session: Session): (() => Promise<unknown>)[] {
+  const { store } = session
+  const mail = (id: string) => store.insert([newJob({ id, queue: 'mail' })])
+  return [
+    () => session.add('a', 'b'),
+    () => mail('m'),
+    () => store.casSetting('queue:images', 0, { paused: true }),
+    () => store.casSetting('schedules:images', 0, { version: 1 }),
+    () => Promise.all([session.cancel('b'), session.add('c')]),
+    () => store.apply([obliterate]),
+    () => mail('n'),
+    () => session.add('a', 'd'),
+    () => Promise.all([session.add('e'), store.apply([obliterate]), session.add('f', 'a')]),
+    () => Promise.all(['f', 'a'].map((id) => session.remove(id))),
+    () => store.apply([obliterate]),
+    () => Promise.all([mail('o'), mail('p'), mail('q')]),
+    () => session.add('z'),
+  ]
+}
+
+describe('on a file', () => {
+  test('a process killed at any moment has it whole or not at all', async () => {
+    const disk = new MemoryDisk()
+    const session = await openFile(disk, often)
+    const pictures = [await seen(session)]
+    const crashes: { readonly disk: MemoryDisk; readonly during: number; at: string }[] = []
+    disk.before = ({ operation, path, index }) => {
+      crashes.push({
+        disk: disk.crashed(), during: pictures.length, at: `${index} ${operation} ${path}`,
+      })
+      return undefined
+    }
+    for (const chapter of chapters(session)) {
+      await chapter()
+      pictures.push(await seen(session))
+    }
+    await session.store.close()
+    disk.before = () => undefined
+    crashes.push({ disk, during: pictures.length, at: 'the end' })
+    expect(crashes.filter(({ at }) => at.includes('rename')).length).toBeGreaterThan(3)
+    for (const { disk: left, during, at } of crashes) {
+      let next = await openFile(left, often)
+      const possible = pictures.slice(during - 1, during + 1)
+      const found = await seen(next)
+      expect(possible, `crash at ${at}`).toContainEqual(found)
+      await next.store.close()
+      next = await openFile(left, often)
+      expect(await seen(next), `reopened after a crash at ${at}`).toEqual(found)
+      await next.store.close()
+    }
+  })
+
+  test('a write that fails takes nothing away, the log included', async () => {
+    const lengthOf = async (): Promise<number> => {
+      const disk = new MemoryDisk()
+      for (const chapter of chapters(await openFile(disk, often))) await chapter()
+      return disk.changes
+    }
+    const changes = await lengthOf()
+    for (let bad = 10; bad <= changes; bad += 1) {
+      const disk = new MemoryDisk()
+      const session = await openFile(disk, often)
+      disk.before = ({ index }) => (index === bad ? { code: 'EIO', part: 50 } : undefined)
+      for (const chapter of chapters(session)) {
+        const before = await seen(session)
+        try {
+          await chapter()
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'store-failed' })
+          expect(await seen(session), `change ${bad}`).toEqual(before)
+          await session.env.advance(2000)
+          await chapter()
+        }
+      }
+      const end = await seen(session)
+      await session.store.close()
+      expect(await seen(await openFile(disk, often)), `change ${bad}`).toEqual(end)
+    }
+  })
+
+  test('its log does not come back out of segments that another queue needs', async () => {
+    const disk = new MemoryDisk()
+    let session = await openFile(disk, { checkpointBytes: 1e6, segmentBytes: 1 })
+    await Promise.all([session.add('a'), session.store.insert([newJob({ id: 'm', queue: 'mail' })])])
+    await session.remove('a')
+    await session.store.apply([obliterate])
+    for (let round = 0; round < 3; round += 1) {
+      await session.store.insert([newJob({ id: `m-${round}`, queue: 'mail' })])
+      await session.store.close()
+      session = await openFile(disk, { checkpointBytes: 1e6, segmentBytes: 1 })
+      expect(await session.store.readLog('images', 0, 10))
+        .toEqual({ entries: [], oldest: 3, newest: 2 })
+      expect([...(await session.store.counts(null)).keys()]).toEqual(['mail'])
+      expect((await session.store.readLog('mail', 0, 10)).entries).toHaveLength(2 + round)
+    }
+  })
+
+  test('works through the whole of it', async () => {
+    const env = new VirtualEnv({ disk: new MemoryDisk() })
+    const begin = async () => open(await stage.open({ env, store: lowdbStore('/data/jobs.json') }))
+    const { troupe, queue } = await begin()
+    await troupe.start()
+    await queue.add('work', undefined, { id: 'a' })
+    await queue.add('wait', undefined, { id: 'b' })
+    await env.settle()
+    expect(await queue.obliterate()).toBe('running')
+    expect(await queue.obliterate({ force: true })).toBe('obliterated')
+    await queue.add('work', undefined, { id: 'b' })
+    await env.settle()
+    expect(await recordOf(queue, 'b')).toMatchObject({ state: 'completed', fence: 3 })
+    await troupe.stop()
+    const again = await begin()
+    expect((await again.queue.list()).jobs.map(({ id }) => id)).toEqual(['b'])
+  })
+})

@@ -1,0 +1,38 @@
+import { expect, it } from 'vitest'
+import { Lanes } from '../../src/stores/lanes.ts'
+import type { Row } from '../../src/stores/row.ts'
+import { recordIn } from '../support/records.ts'
+
+let order = 0
+
+function ready(partition: string | null): Row {
+  const record = recordIn('ready', { partition })
+  return { record, order: order += 1, slot: -1, expirySlot: -1, gone: false }
+}
+
+it('a partition that has nothing left is forgotten, and comes back as a newcomer', () => {
+  const lanes = new Lanes()
+  const next = (): string | null | undefined => lanes.next(['resize'])?.partition.name
+  const first = ready('a')
+  lanes.push(first)
+  lanes.push(ready('b'))
+  lanes.remove(first)
+  lanes.forget('a')
+  lanes.push(ready('a'))
+  expect(next()).toBe('b')
+})
+
+it('a partition that has a job, or runs one, keeps its turn', () => {
+  const lanes = new Lanes()
+  const first = ready('a')
+  lanes.push(first)
+  lanes.push(ready('b'))
+  lanes.ran('a', 1)
+  lanes.remove(first)
+  lanes.forget('a')
+  lanes.push(first)
+  lanes.ran('a', -1)
+  lanes.forget('a')
+  expect(lanes.next(['resize'])?.partition.name).toBe('a')
+  expect(lanes.running('a')).toBe(0)
+})
