@@ -55,7 +55,7 @@ export class AttemptJob implements RunningJob {
   readonly parents: readonly Parent[]
   readonly trace: string | null
   readonly #context: AttemptContext
-  readonly #onEnd = new Set<() => void>()
+  #onEnd: readonly (() => void)[] = nobody
   #ended = false
 
   constructor(context: AttemptContext, input: unknown, parents: readonly Parent[]) {
@@ -108,7 +108,7 @@ export class AttemptJob implements RunningJob {
 
   onEnd(listener: () => void): void {
     if (this.#ended) listener()
-    else this.#onEnd.add(listener)
+    else this.#onEnd = [...this.#onEnd, listener]
   }
 
   /** From now on reports go nowhere: the record has moved on. */

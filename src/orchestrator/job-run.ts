@@ -227,7 +227,9 @@ export class JobRun {
       reason: this.#signal.reason,
     }, this.#around)
     const operation = this.#around.newOperation()
-    const moved = step({ ...this.record, log: this.#reports.log }, event, operation)
+    const { log } = this.#reports
+    const record = log === this.record.log ? this.record : { ...this.record, log }
+    const moved = step(record, event, operation)
     if (moved === ignored) {
       this.#around.report(
         `the chart ignores ${event.type} of job ${this.record.id} in ${this.record.state}`, null,

@@ -52,7 +52,7 @@ export interface AddOptions {
 }
 
 /**
- * Jobs of one queue with the same `key` (1 to 128 characters) are the same work:
+ * Jobs of one queue and task with the same `key` (1 to 128 characters) are the same work:
  * - `simple`: while one is not settled, `add` answers with that one.
  * - `throttle`: for `window` after one was added, `add` answers with that one, settled or not.
  * - `debounce`: the job runs `window` after the latest add, with the input and options of the

@@ -92,6 +92,7 @@ export class Dependents {
 
   /** A job has settled, lives again, is gone, or is there again. */
   moved(id: string): void {
+    if (this.#children.size === 0) return
     for (const row of this.#children.get(id) ?? []) this.#unjudged.add(row)
   }
 

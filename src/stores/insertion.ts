@@ -38,7 +38,7 @@ class Insertion {
   }
 
   insert(job: NewJob): InsertAnswer {
-    const existing = this.#rows.byId.get(job.id)
+    const existing = this.#rows.byId.get(this.#found.get(job.id) ?? job.id)
     if (existing) return { created: false, record: existing.record }
     if (!job.dedupe) return this.#create(job, null)
     const holders = holdersOf(this.#rows, job.queue, job.task, job.dedupe, this.#now)
@@ -82,22 +82,15 @@ class Insertion {
     return { created: false, record: moved.record }
   }
 
-  /** Answers whom the new job has to wait for. */
+  /** Answers whom the new job has to wait for: also who ran when older generations were added. */
   #supersede(job: NewJob, holders: readonly Row[]): string | null {
     let after: string | null = null
     for (const row of holders) {
-      const predecessor = row.record.after
       const reason = `superseded by ${job.id}`
       this.#rows.step(row, { type: 'cancel', now: this.#now, by: job.by, reason })
       if (!isSettled(row.record)) after = row.record.id
-      else if (predecessor !== null && !this.#isSettled(predecessor)) after ??= predecessor
     }
     return after
-  }
-
-  #isSettled(id: string): boolean {
-    const record = this.#rows.byId.get(id)?.record
-    return record === undefined || isSettled(record)
   }
 }
 

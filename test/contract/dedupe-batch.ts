@@ -12,6 +12,7 @@ import { insert, keyed, told } from './dedupe.ts'
 
 export function dedupeBatchContract(open: OpenBench): void {
   batches(open)
+  sameId(open)
   families(open)
   anySequence(open)
 }
@@ -36,8 +37,21 @@ function batches(open: OpenBench): void {
   it('one of two calls that come at once makes the job', async () => {
     const bench = await open()
     const dedupe = keyed('simple')
-    const answers = await Promise.all([insert(bench, { id: 'a', dedupe }), insert(bench, { id: 'b', dedupe })])
+    const answers = await Promise.all(['a', 'b'].map((id) => insert(bench, { id, dedupe })))
     expect(told(answers)).toBe('a (a)')
+  })
+}
+
+function sameId(open: OpenBench): void {
+  it('an id that comes twice is one job, also when that one was found by its key', async () => {
+    const bench = await open()
+    const dedupe = keyed('simple')
+    await bench.add({ id: 'old', dedupe })
+    const answers = await bench.store.insert([
+      newJob({ id: 'twice', dedupe }), newJob({ id: 'twice', dependsOn: ['nobody'] }),
+    ])
+    expect(told(answers)).toBe('(old) (old)')
+    expect(ids(await bench.list())).toEqual(['old'])
   })
 }
 
@@ -172,27 +186,30 @@ async function add(bench: Bench, reference: Reference, jobs: Adding): Promise<vo
     dedupe: keyed(mode, mode === 'throttle' || mode === 'debounce' ? windowMs : null, mode + key),
   }))
   const before = new Set(reference.known.map(({ id }) => id))
+  /** What each id of this call stands for. */
+  const meant = new Map<string, string>()
+  /** The latest input that a job was moved with. */
+  const moved = new Map<string, string>()
   const answers = await bench.store.insert(patches.map((patch) => newJob(patch)))
   for (const [index, { id, dedupe, input }] of patches.entries()) {
     const { key, mode } = dedupe
-    const expected = reference.add({ id, key, mode, addedAt })
+    const expected = reference.add({ id: meant.get(id) ?? id, key, mode, addedAt })
+    if (mode === 'debounce' && expected.id !== id && !meant.has(id)) moved.set(expected.id, input)
+    meant.set(id, expected.id)
     const answer = answers[index] as InsertAnswer
     expect([answer.record.id, answer.created]).toEqual([expected.id, !before.has(expected.id)])
     before.add(expected.id)
     const { after } = answer.record
-    if (answer.created) {
-      expect(after === null ? [] : [after]).toEqual(expected.after)
-    } else if (mode === 'debounce' && id !== expected.id && answer.record.input === input) {
-      expect(answer.record).toMatchObject({ runAt: addedAt + windowMs, phase: 'delayed' })
-    }
+    if (answer.created) expect(after === null ? [] : [after]).toEqual(expected.after)
   }
   const records = new Map((await bench.list()).map((record) => [record.id, record]))
   for (const { id, state } of reference.known) {
     expect([id, records.get(id)?.state]).toEqual([id, state])
   }
-  const newest = patches.filter(({ dedupe }) => dedupe.mode === 'debounce').at(-1)
-  const found = answers[newest ? patches.indexOf(newest) : -1]?.record
-  if (newest && found && newest.id !== found.id) expect(found.input).toBe(newest.input)
+  for (const [id, input] of moved) {
+    const runAt = addedAt + windowMs
+    expect(records.get(id)).toMatchObject({ input, runAt, phase: 'delayed' })
+  }
 }
 
 /** One of a key that supersedes runs at a time; a throttled job stays for its window. */
@@ -232,7 +249,8 @@ async function perform(bench: Bench, { type, n }: Exclude<Act, { readonly jobs: 
     default: {
       const record = pick(records.filter(isLive))
       if (!record || (type === 'abandon' && record.state === 'running')) return undefined
-      return bench.commit(record, bench.event(type as 'fail', type === 'fail' ? { random: 0.5 } : {}))
+      const chance = type === 'fail' ? { random: 0.5 } : {}
+      return bench.commit(record, bench.event(type as 'fail', chance))
     }
   }
 }

@@ -85,7 +85,7 @@ function throttle(open: OpenBench): void {
     await bench.complete(await bench.running({ id: 'a', dedupe }))
     await bench.env.advance(50)
     expect(await insert(bench, { id: 'b', dedupe }))
-      .toMatchObject({ created: false, record: { id: 'a', state: 'completed', result: { width: 800 } } })
+      .toMatchObject({ created: false, record: { id: 'a', state: 'completed' } })
     await bench.reopen()
     await bench.env.advance(49)
     expect(told([await insert(bench, { id: 'c', dedupe })])).toBe('(a)')
@@ -162,7 +162,7 @@ function debounce(open: OpenBench): void {
     expect(ids(await bench.claim())).toEqual(['a'])
   })
 
-  it('debounce: a job that has started is not touched, and the next add makes another', async () => {
+  it('debounce: a job that has started is not touched; the next add makes another', async () => {
     const bench = await open()
     await bench.add({ id: 'a', dedupe })
     await bench.env.advance(100)
@@ -175,7 +175,8 @@ function debounce(open: OpenBench): void {
     await bench.commit(running, failed)
     await bench.apply('b', { type: 'cancel' })
     expect(told([await insert(bench, { id: 'd', dedupe })])).toBe('d')
-    expect(await bench.get('a')).toMatchObject({ phase: 'delayed', rev: 4, input: { file: 'a.jpg' } })
+    const { input } = newJob()
+    expect(await bench.get('a')).toMatchObject({ phase: 'delayed', rev: 4, input })
   })
 }
 
@@ -209,7 +210,7 @@ function supersede(open: OpenBench): void {
 
   it('supersede: over generations all wait for the one that still runs', async () => {
     const bench = await open()
-    const running = await bench.running({ id: 'a', dedupe })
+    await bench.running({ id: 'a', dedupe })
     for (const id of ['b', 'c', 'd']) await bench.add({ id, dedupe })
     expect((await bench.list()).map(({ id, state, after }) => [id, state, after])).toEqual([
       ['a', 'cancelling', null], ['b', 'cancelled', 'a'], ['c', 'cancelled', 'a'],
@@ -220,7 +221,7 @@ function supersede(open: OpenBench): void {
     const current = must(await bench.get('a'))
     if (current.state === 'cancelling') {
       expect(await bench.claim()).toEqual([])
-      await bench.commit({ ...running, rev: current.rev, state: 'cancelling' }, bench.event('abandon'))
+      await bench.commit(current, bench.event('abandon'))
     }
     expect(ids(await bench.claim())).toEqual(['d'])
   })

@@ -63,6 +63,18 @@ function children(open: OpenBench): void {
     expect(await bench.counts()).toMatchObject({ failed: count + 1, queued: 0 })
   })
 
+  it('leaves those alone that were taken away before their turn came', async () => {
+    const bench = await open()
+    await bench.addMany([kin('a'), ...childrenOf('a')])
+    await end(bench, 'a', 'completed')
+    await end(bench, `child-${count - 1}`, 'removed')
+    await end(bench, `child-${count - 2}`, 'cancelled')
+    await sweeps(bench, 500)
+    expect(await whereabouts(bench, `child-${count - 1}`, `child-${count - 2}`))
+      .toEqual(['gone', 'cancelled'])
+    expect(await bench.counts()).toMatchObject({ ready: count - 2, blocked: 0 })
+  })
+
   it('does the rest with whatever comes next, too', async () => {
     const bench = await open()
     await bench.addMany([kin('a'), ...childrenOf('a')])

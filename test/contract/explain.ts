@@ -122,8 +122,9 @@ function line(open: OpenBench): void {
     const bench = await open()
     const now = bench.env.now()
     await bench.addMany([
-      { id: 'running' }, { id: 'fifth', priority: 9 }, { id: 'third' }, { id: 'first', priority: 1 },
-      { id: 'second', runAt: now - 5 }, { id: 'fourth', task: 'crop' },
+      { id: 'running' }, { id: 'fifth', priority: 9 }, { id: 'third' },
+      { id: 'first', priority: 1 }, { id: 'second', runAt: now - 5 },
+      { id: 'fourth', task: 'crop' },
       { id: 'delayed', priority: 0, delayMs: 10 }, { id: 'mail', queue: 'mail', priority: 0 },
       { id: 'done', priority: 0 }, { id: 'child', priority: 0, dependsOn: ['third'] },
     ])

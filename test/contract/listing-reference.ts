@@ -69,7 +69,8 @@ export const anyQuery = fc.record({
   meta: fc.option(fc.constantFrom({ a: 1 }, { b: 'x' }), { freq: 1 }),
   text: fc.option(fc.constantFrom('FOX', 'job-1', 'o'), { freq: 1 }),
   created: range, settled: range,
-  sort: fc.constantFrom(...sortKeys), descending: fc.boolean(), limit: fc.integer({ min: 1, max: 6 }),
+  sort: fc.constantFrom(...sortKeys), descending: fc.boolean(),
+  limit: fc.integer({ min: 1, max: 6 }),
 }).map((query) => (query.text === null ? query : { ...query, sort: 'createdAt' as const }))
 
 type Drafts = readonly (typeof draft extends fc.Arbitrary<infer D> ? D : never)[]

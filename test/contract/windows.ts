@@ -98,7 +98,9 @@ async function claim(bench: Bench, limit: Rate, most: number, starts: Start[]): 
   expect(nextAt).toBe(limit.max === 0 || next.length === 0 ? null : Math.min(...next))
 }
 
-async function perform(bench: Bench, each: Exclude<Act, { readonly type: 'claim' }>): Promise<void> {
+async function perform(
+  bench: Bench, each: Exclude<Act, { readonly type: 'claim' }>,
+): Promise<void> {
   switch (each.type) {
     case 'add':
       await bench.addMany(each.partitions.map((partition) => ({

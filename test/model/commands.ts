@@ -13,8 +13,8 @@ export function commands(size: number): fc.Arbitrary<Iterable<Command>> {
   return fc.commands<Model, World, false>(
     [
       add, add, add, add, addKeyed, addKeyed, addMany, addMany, cancel, cancel, retry, remove,
-      reschedule, pause, resume, resume, drain, finish, finish, finish, finish, advance, advance, advance,
-      join, stop, crash, burst, burst, burst,
+      reschedule, pause, resume, resume, drain, finish, finish, finish, finish,
+      advance, advance, advance, join, stop, crash, burst, burst, burst,
     ],
     { maxCommands: size, size: 'max' },
   )

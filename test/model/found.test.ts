@@ -121,3 +121,43 @@ it('a timeout that comes after a cancel does not lengthen the grace', async () =
   end.release()
   await stage.env.settle()
 })
+
+describe('jobs that wait for others', () => {
+  it.each(['add', 'flow'] as const)('an %s cannot close a circle that a retry would make real', async (
+    verb,
+  ) => {
+    const troupe = await stage.open()
+    const queue = troupe.queue('q', { tasks: { work: () => 1 } })
+    await queue.addMany([{ task: 'work', id: 'a' }, { task: 'work', id: 'b', dependsOn: ['a'] }])
+    await queue.remove('a')
+    expect(await queue.get('b')).toMatchObject({ state: 'failed', reason: 'dependency' })
+    const options = { id: 'a', dependsOn: ['b'], onParentFailure: 'wait' } as const
+    const added = verb === 'add' ? queue.add('work', undefined, options)
+      : troupe.flow({ again: queue.spec('work', undefined, options) })
+    await expect(added).rejects.toMatchObject({
+      code: 'dependency-cycle',
+      details: { cycle: verb === 'add' ? ['a', 'b', 'a'] : ['again', 'b', 'again'] },
+    })
+    await queue.add('work', undefined, { id: 'a' })
+    await queue.retry('b')
+    await troupe.start()
+    await stage.env.settle()
+    expect(await queue.counts()).toMatchObject({ completed: 2 })
+  })
+
+  it('those of a call that are ready run in the order in which they were given', async () => {
+    const troupe = await stage.open()
+    const started: string[] = []
+    const queue = troupe.queue('q', {
+      concurrency: 1, tasks: { work: (job: Job<undefined>) => { started.push(job.id) } },
+    })
+    const spec = (id: string) => queue.spec('work', undefined, { id })
+    await troupe.flow(
+      { end: spec('end'), one: spec('one'), two: spec('two'), three: spec('three') },
+      { end: ['three', 'one', 'two'] },
+    )
+    await troupe.start()
+    await stage.env.settle()
+    expect(started).toEqual(['one', 'two', 'three', 'end'])
+  })
+})

@@ -23,7 +23,8 @@ export function checkLimits(log: readonly LogEntry[], records: readonly JobRecor
   const starts = startsOf(log)
   starts.forEach((at, index) => {
     const next = starts[index + rate.max]
-    holds(next === undefined || next >= at + rate.per, 'no window holds more than max', { at, next })
+    const apart = next === undefined || next >= at + rate.per
+    holds(apart, 'no window holds more than max', { at, next })
   })
   for (const [partition, count] of runningOf(records)) {
     holds(count <= perPartition, 'no partition is over its bound', { partition, count })

@@ -28,7 +28,7 @@ async function addMany(
 }
 
 describe('cancelMany', () => {
-  test('cancels what a filter finds, in batches, with the reason, and says how far it is', async () => {
+  test('cancels what a filter finds, in batches, and says how far it is', async () => {
     const { queue } = await open()
     await addMany(queue, 1200, { partition: 'p' })
     await addMany(queue, 5, { partition: 'other' }, 'other')

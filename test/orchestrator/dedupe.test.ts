@@ -154,7 +154,7 @@ describe('debounce', () => {
 })
 
 describe('supersede', () => {
-  test('aborts the one that runs in another process, and starts when that has settled', async () => {
+  test('aborts the one that runs elsewhere, and starts when that has settled', async () => {
     const one = await open()
     const end = hold()
     const troupe = await stage.open()
@@ -193,7 +193,7 @@ describe('supersede', () => {
     await queue.cancelMany()
   })
 
-  test('a handler that does not end is left behind after its grace, and the new job runs', async () => {
+  test('a handler that does not end is left behind after its grace', async () => {
     const troupe = await stage.open()
     const end = hold()
     const queue = troupe.queue('q', {
@@ -240,7 +240,7 @@ describe('a flow', () => {
     expect(seen).toEqual([[running.id, 'load', 'loaded']])
   })
 
-  test('cannot have a debounced job behind others: it would wait for those of the first', async () => {
+  test('has no debounced job behind others: it would wait for those of the first', async () => {
     const { troupe, queue } = await open()
     const flow = { a: queue.spec('work', 'a'), b: queue.spec('work', 'b', { dedupe: debounce }) }
     const error = await refusal(troupe.flow(flow, { b: ['a'] }))
@@ -263,7 +263,7 @@ const wrong: readonly [string, object, Partial<AddOptions>?][] = [
   ['dependsOn', debounce, { dependsOn: [] }],
 ]
 
-test.each(wrong)('a wrong %s is refused, and nothing is stored: %j', async (path, dedupe, beside) => {
+test.each(wrong)('a wrong %s is refused, nothing is stored: %j', async (path, dedupe, beside) => {
   const { queue } = await open()
   const error = await refusal(queue.add('work', 'a', {
     ...beside, dedupe: dedupe as unknown as DedupeOption,

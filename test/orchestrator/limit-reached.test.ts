@@ -26,7 +26,7 @@ async function open(log: string[] = [], store: Store = stage.store, waits = ['30
 }
 
 describe('job.limitReached()', () => {
-  test('gives the job back uncharged and in its place, and nothing is claimed until then', async () => {
+  test('gives the job back uncharged, in its place; nothing is claimed until then', async () => {
     const { troupe, queue, log } = await open()
     const other = await open(log)
     await queue.add('work', 'limit', { id: 'a', retries: 0 })

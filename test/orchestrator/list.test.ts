@@ -155,7 +155,7 @@ describe('the bulk verbs', () => {
     const { queue } = await open()
     await queue.addMany([{ task: 'work', input: '' }, { task: 'work', input: '' }])
     for (const verb of verbs) {
-      const call = queue[verb].bind(queue) as (filter: unknown, options: unknown) => Promise<unknown>
+      const call = queue[verb].bind(queue) as (...given: unknown[]) => Promise<unknown>
       const error = await refusal(call(filter, options))
       expect(error).toMatchObject({ code: 'invalid-option', details: { path } })
       expect(error.message).toContain(path)

@@ -3,11 +3,8 @@ import type { Job, Transition, Troupe } from 'troupe'
 import { describe, expect, test } from 'vitest'
 import { must } from '../contract/bench.ts'
 import { MemoryDisk } from '../support/memory-disk.ts'
-import { listQuery, newJob } from '../support/records.ts'
 import { hold, recordOf, refusal, untilAborted, useStage } from '../support/stage.ts'
 import { VirtualEnv } from '../support/virtual-env.ts'
-import { open as openFile } from '../stores/lowdb/harness.ts'
-import type { Session } from '../stores/lowdb/harness.ts'
 
 const stage = useStage()
 
@@ -165,119 +162,7 @@ describe('forced', () => {
   })
 })
 
-/** All that can be seen of the queues of a file. */
-async function seen({ store }: Session): Promise<unknown> {
-  const of = async (queue: string) => ({
-    jobs: (await store.list(listQuery({ queue }))).records, log: await store.readLog(queue, 0, 1e6),
-  })
-  return {
-    images: await of('images'), mail: await of('mail'), counts: await store.counts(null),
-    settings: await Promise.all(['queue:images', 'schedules:images', 'queue:mail']
-      .map((key) => store.getSetting(key))),
-  }
-}
-
-const often = { checkpointBytes: 1000, segmentBytes: 1000 } as const
-const obliterate = { type: 'obliterate', queue: 'images', by: 'ann', force: false } as const
-
-/** The life of a file with two queues, of which one ends, and is used again. */
-function chapters(session: Session): (() => Promise<unknown>)[] {
-  const { store } = session
-  const mail = (id: string) => store.insert([newJob({ id, queue: 'mail' })])
-  return [
-    () => session.add('a', 'b'),
-    () => mail('m'),
-    () => store.casSetting('queue:images', 0, { paused: true }),
-    () => store.casSetting('schedules:images', 0, { version: 1 }),
-    () => Promise.all([session.cancel('b'), session.add('c')]),
-    () => store.apply([obliterate]),
-    () => mail('n'),
-    () => session.add('a', 'd'),
-    () => Promise.all([session.add('e'), store.apply([obliterate]), session.add('f', 'a')]),
-    () => Promise.all(['f', 'a'].map((id) => session.remove(id))),
-    () => store.apply([obliterate]),
-    () => Promise.all([mail('o'), mail('p'), mail('q')]),
-    () => session.add('z'),
-  ]
-}
-
 describe('on a file', () => {
-  test('a process killed at any moment has it whole or not at all', async () => {
-    const disk = new MemoryDisk()
-    const session = await openFile(disk, often)
-    const pictures = [await seen(session)]
-    const crashes: { readonly disk: MemoryDisk; readonly during: number; at: string }[] = []
-    disk.before = ({ operation, path, index }) => {
-      crashes.push({
-        disk: disk.crashed(), during: pictures.length, at: `${index} ${operation} ${path}`,
-      })
-      return undefined
-    }
-    for (const chapter of chapters(session)) {
-      await chapter()
-      pictures.push(await seen(session))
-    }
-    await session.store.close()
-    disk.before = () => undefined
-    crashes.push({ disk, during: pictures.length, at: 'the end' })
-    expect(crashes.filter(({ at }) => at.includes('rename')).length).toBeGreaterThan(3)
-    for (const { disk: left, during, at } of crashes) {
-      let next = await openFile(left, often)
-      const possible = pictures.slice(during - 1, during + 1)
-      const found = await seen(next)
-      expect(possible, `crash at ${at}`).toContainEqual(found)
-      await next.store.close()
-      next = await openFile(left, often)
-      expect(await seen(next), `reopened after a crash at ${at}`).toEqual(found)
-      await next.store.close()
-    }
-  })
-
-  test('a write that fails takes nothing away, the log included', async () => {
-    const lengthOf = async (): Promise<number> => {
-      const disk = new MemoryDisk()
-      for (const chapter of chapters(await openFile(disk, often))) await chapter()
-      return disk.changes
-    }
-    const changes = await lengthOf()
-    for (let bad = 10; bad <= changes; bad += 1) {
-      const disk = new MemoryDisk()
-      const session = await openFile(disk, often)
-      disk.before = ({ index }) => (index === bad ? { code: 'EIO', part: 50 } : undefined)
-      for (const chapter of chapters(session)) {
-        const before = await seen(session)
-        try {
-          await chapter()
-        } catch (error) {
-          expect(error).toMatchObject({ code: 'store-failed' })
-          expect(await seen(session), `change ${bad}`).toEqual(before)
-          await session.env.advance(2000)
-          await chapter()
-        }
-      }
-      const end = await seen(session)
-      await session.store.close()
-      expect(await seen(await openFile(disk, often)), `change ${bad}`).toEqual(end)
-    }
-  })
-
-  test('its log does not come back out of segments that another queue needs', async () => {
-    const disk = new MemoryDisk()
-    let session = await openFile(disk, { checkpointBytes: 1e6, segmentBytes: 1 })
-    await Promise.all([session.add('a'), session.store.insert([newJob({ id: 'm', queue: 'mail' })])])
-    await session.remove('a')
-    await session.store.apply([obliterate])
-    for (let round = 0; round < 3; round += 1) {
-      await session.store.insert([newJob({ id: `m-${round}`, queue: 'mail' })])
-      await session.store.close()
-      session = await openFile(disk, { checkpointBytes: 1e6, segmentBytes: 1 })
-      expect(await session.store.readLog('images', 0, 10))
-        .toEqual({ entries: [], oldest: 3, newest: 2 })
-      expect([...(await session.store.counts(null)).keys()]).toEqual(['mail'])
-      expect((await session.store.readLog('mail', 0, 10)).entries).toHaveLength(2 + round)
-    }
-  })
-
   test('works through the whole of it', async () => {
     const env = new VirtualEnv({ disk: new MemoryDisk() })
     const begin = async () => open(await stage.open({ env, store: lowdbStore('/data/jobs.json') }))

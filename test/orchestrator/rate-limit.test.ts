@@ -127,7 +127,7 @@ describe('max: 0', () => {
 })
 
 describe('while jobs are held back', () => {
-  test.each(['drain', 'stop', 'pause'] as const)('%s ends the wait of idle() at once', async (how) => {
+  test.each(['drain', 'stop', 'pause'] as const)('%s ends the wait of idle()', async (how) => {
     const { troupe, queue, starts } = await open({ rateLimit: { max: 1, per: '10m' } })
     await queue.addMany(specs(2))
     await troupe.start()
@@ -163,7 +163,7 @@ describe('while jobs are held back', () => {
   })
 })
 
-test('a file remembers the starts of a process that was killed, and of one that ended', async () => {
+test('a file remembers the starts of a process that was killed, or has ended', async () => {
   let disk = new MemoryDisk()
   const starts: number[] = []
   const work = (_job: Job): void => { starts.push(stage.env.now()) }
@@ -190,6 +190,25 @@ test('a file remembers the starts of a process that was killed, and of one that 
   await stage.env.advance(60_000)
   expect(starts).toHaveLength(4)
   await third()
+})
+
+test('a claim that could not be written takes no token', async () => {
+  const disk = new MemoryDisk()
+  stage.env = new VirtualEnv({ disk })
+  const { troupe, queue, starts } = await open(
+    { rateLimit: { max: 1, per: '1h' } }, lowdbStore('/data/jobs.json'),
+  )
+  await queue.addMany(specs(2))
+  let fails = true
+  disk.before = ({ operation }) => {
+    if (!fails || operation !== 'datasync') return undefined
+    fails = false
+    return { code: 'EIO' }
+  }
+  await troupe.start()
+  await stage.env.advance(60_000)
+  expect(starts).toHaveLength(1)
+  expect(stage.takeLines().map(({ message }) => message).join()).toContain('refused a claim')
 })
 
 const plan = fc.array(fc.record({

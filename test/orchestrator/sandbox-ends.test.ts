@@ -1,10 +1,10 @@
-import { pathToFileURL } from 'node:url'
-import { join } from 'node:path'
-import type { Env, JobRecord, TroupeOptions } from 'troupe'
+import type { TroupeOptions } from 'troupe'
 import { describe, expect, test } from 'vitest'
-import { fixture, reported, running, useBuilt } from './sandbox/built.ts'
+import { fixture, handTimed, reported, running, settled, useBuilt } from './sandbox/built.ts'
 
 const built = useBuilt()
+/** Longer than any test. */
+const timeout = 555_000
 
 /** A started queue: a task for each way to end badly, and `double`, which works. */
 async function queueOf(concurrency = 1, options: TroupeOptions = {}) {
@@ -29,13 +29,6 @@ async function queueOf(concurrency = 1, options: TroupeOptions = {}) {
 
 type Q = Awaited<ReturnType<typeof queueOf>>['queue']
 
-async function settled(queue: Q, id: string): Promise<JobRecord> {
-  await queue.job(id).result().catch(() => undefined)
-  const record = await queue.get(id)
-  if (!record) throw new Error(`there is no job ${id}`)
-  return record
-}
-
 /** The queue has a free slot, and a thread that works. */
 async function expectWorks(queue: Q): Promise<void> {
   expect(await (await queue.add('double', 21)).result()).toMatchObject({ doubled: 42 })
@@ -43,20 +36,29 @@ async function expectWorks(queue: Q): Promise<void> {
 
 describe('a handler that never ends', () => {
   test('is terminated after its timeout and its grace, and frees its slot', async () => {
-    const { queue } = await queueOf()
-    const { id } = await queue.add('spin', null, { timeout: 300, cancelGrace: 100 })
+    const { env, fire } = handTimed()
+    const { queue } = await queueOf(1, { env })
+    const job = await queue.add('spin', null, { timeout, cancelGrace: 100 })
+    await reported(job)
+    fire(timeout)
     await expectWorks(queue)
-    expect(await settled(queue, id)).toMatchObject({
+    expect(await settled(queue, job.id)).toMatchObject({
       state: 'failed', reason: 'timeout', attempt: 1, error: { code: 'job-timeout' },
     })
     expect(built.threads.size).toBe(1)
   })
 
   test('is started anew when there are retries, in another thread', async () => {
-    const { queue } = await queueOf()
-    const options = { timeout: 200, cancelGrace: 0, retries: 2 }
-    const record = await settled(queue, (await queue.add('spin', null, options)).id)
-    expect(record).toMatchObject({ state: 'failed', reason: 'timeout', attempt: 3 })
+    const { env, fire } = handTimed()
+    const { queue } = await queueOf(1, { env })
+    const job = await queue.add('spin', null, { timeout, cancelGrace: 0, retries: 2 })
+    for (const attempt of [1, 2, 3]) {
+      await reported(job, attempt)
+      fire(timeout)
+    }
+    expect(await settled(queue, job.id)).toMatchObject({
+      state: 'failed', reason: 'timeout', attempt: 3,
+    })
     await built.threadsGone()
     expect(built.started()).toBe(3)
   })
@@ -155,22 +157,12 @@ describe('threads', () => {
   })
 
   test('go when they have been idle for ten seconds', async () => {
-    const { systemEnv } = await import(
-      pathToFileURL(join(built.folder, 'src/env.js')).href
-    ) as { systemEnv: Env }
-    const waits: { delayMs: number; action: () => void }[] = []
-    const env: Env = {
-      ...systemEnv,
-      after: (delayMs, action) => {
-        waits.push({ delayMs, action })
-        return systemEnv.after(delayMs, action)
-      },
-    }
+    const { env, fire } = handTimed()
     const { queue } = await queueOf(1, { env })
     await expectWorks(queue)
     await queue.idle()
     expect(built.threads.size).toBe(1)
-    waits.findLast(({ delayMs }) => delayMs === 10_000)?.action()
+    fire(10_000)
     await built.threadsGone()
     await expectWorks(queue)
   })

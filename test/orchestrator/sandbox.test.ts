@@ -1,27 +1,22 @@
-import type { JobRecord, Middleware, Queue, Tasks } from 'troupe'
+import type { Env, Middleware } from 'troupe'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { fixture, reported, useBuilt } from './sandbox/built.ts'
+import { systemEnv } from '../../src/env.ts'
+import { fixture, handTimed, reported, settled, useBuilt } from './sandbox/built.ts'
 
 const built = useBuilt()
 
 /** A started queue with one slot and one task, `work`, which is the module. */
 async function queueOf(
-  module: string, options: { readonly retries?: number; readonly middleware?: Middleware[] } = {},
+  module: string,
+  options: { readonly retries?: number; readonly middleware?: Middleware[]; env?: Env } = {},
 ) {
-  const { middleware = [], ...rest } = options
-  const troupe = await built.open()
+  const { middleware = [], env = systemEnv, ...rest } = options
+  const troupe = await built.open({ env })
   const work = built.task<unknown>({ module: fixture(module), backoff: 0, ...rest })
   const queue = troupe.queue('q', { concurrency: 1, tasks: { work }, middleware })
   await troupe.start()
   return queue
-}
-
-async function settled<T extends Tasks>(queue: Queue<T>, id: string): Promise<JobRecord> {
-  await queue.job(id).result().catch(() => undefined)
-  const record = await queue.get(id)
-  if (!record) throw new Error(`there is no job ${id}`)
-  return record
 }
 
 /** What the handler tells of its signal. */
@@ -155,10 +150,13 @@ describe('the signal in the thread', () => {
   })
 
   test('aborts on timeout', async () => {
-    const queue = await queueOf('listens.mjs')
-    const job = await queue.add('work', null, { timeout: 500 })
+    const { env, fire } = handTimed()
+    const queue = await queueOf('listens.mjs', { env })
+    const job = await queue.add('work', null, { timeout: 555_000 })
     const heard = heardBy(job.id)
-    expect(await heard).toMatchObject({ code: 'job-timeout', details: { timeoutMs: 500 } })
+    await reported(job)
+    fire(555_000)
+    expect(await heard).toMatchObject({ code: 'job-timeout', details: { timeoutMs: 555_000 } })
     expect(await settled(queue, job.id)).toMatchObject({ state: 'failed', reason: 'timeout' })
   })
 

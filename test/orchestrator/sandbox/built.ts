@@ -4,8 +4,11 @@ import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Worker } from 'node:worker_threads'
 import type * as troupe from 'troupe'
-import type { JobHandle, Troupe, TroupeOptions } from 'troupe'
+import type {
+  Env, JobHandle, JobRecord, Queue, Tasks, Troupe, TroupeOptions,
+} from 'troupe'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
+import { systemEnv } from '../../../src/env.ts'
 
 const root = resolve(import.meta.dirname, '../../..')
 const folder = join(root, '.cache', `sandbox-${process.pid}`)
@@ -34,11 +37,11 @@ export function fixture(name: string): URL {
   return pathToFileURL(join(import.meta.dirname, name))
 }
 
-/** Resolves when the handler has told that it runs. */
-export function reported(job: JobHandle<unknown>): Promise<void> {
+/** Resolves when the handler has told that it runs, `percent` being at least this. */
+export function reported(job: JobHandle<unknown>, percent = 0): Promise<void> {
   return new Promise((done, failed) => {
     job.progress$.subscribe({
-      next: (progress) => { if (progress) done() },
+      next: (progress) => { if (progress && (progress.percent ?? 0) >= percent) done() },
       complete: () => { failed(new Error('the job ended without a report')) },
     })
   })
@@ -49,6 +52,32 @@ export function running(job: JobHandle<unknown>): Promise<void> {
   return new Promise((done) => {
     job.state$.subscribe((state) => { if (state !== 'queued') done() })
   })
+}
+
+/** The record of a job when it has settled, however. */
+export async function settled<T extends Tasks>(queue: Queue<T>, id: string): Promise<JobRecord> {
+  await queue.job(id).result().catch(() => undefined)
+  const record = await queue.get(id)
+  if (!record) throw new Error(`there is no job ${id}`)
+  return record
+}
+
+/** The real machine; a timer can be fired before its time, by the delay that it was set with. */
+export function handTimed(): { env: Env; fire: (delayMs: number) => void } {
+  const set: { readonly delayMs: number; readonly action: () => void }[] = []
+  const env: Env = {
+    ...systemEnv,
+    after: (delayMs, action) => {
+      set.push({ delayMs, action })
+      return systemEnv.after(delayMs, action)
+    },
+  }
+  const fire = (delayMs: number): void => {
+    const latest = set.findLast((timer) => timer.delayMs === delayMs)
+    if (!latest) throw new Error(`no timer was set to ${delayMs} ms`)
+    latest.action()
+  }
+  return { env, fire }
 }
 
 /** Call once per file: builds the package, and sees that no test leaves a thread behind. */

@@ -1,6 +1,6 @@
-/** Never ends, never listens. */
+/** Never ends, never listens. Says which attempt it is. */
 export default (job) => {
   job.log('before the loop')
-  job.progress(1)
+  job.progress(job.attempt)
   for (;;);
 }
