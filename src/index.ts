@@ -1,7 +1,9 @@
 export { createTroupe } from './orchestrator/troupe.ts'
 export type { StopOptions, Troupe, TroupeOptions } from './orchestrator/troupe.ts'
 export { task } from './orchestrator/tasks.ts'
-export type { InputOf, ResultOf, Task, TaskDefaults, Tasks } from './orchestrator/tasks.ts'
+export type {
+  InputOf, ModuleTask, ResultOf, Task, TaskDefaults, Tasks,
+} from './orchestrator/tasks.ts'
 export type { Job, Middleware, Parent } from './orchestrator/job.ts'
 export type { Queue, Spec } from './orchestrator/queue.ts'
 export type {

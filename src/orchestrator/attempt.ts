@@ -1,4 +1,3 @@
-import { parseDuration } from '../duration.ts'
 import type { Duration } from '../duration.ts'
 import { invalidOption, TroupeError, TroupeErrorOf, UnrecoverableError } from '../errors.ts'
 import type { JobError, Json } from '../../machines/vocabulary.ts'
@@ -10,6 +9,7 @@ import type { ProgressInput } from '../records/progress.ts'
 import { firstIssue } from '../records/standard-schema.ts'
 import type { Parent, RunningJob } from './job.ts'
 import type { LazySignal } from './lazy-signal.ts'
+import { limitReached, snooze } from './leaving.ts'
 import type { Reports } from './reports.ts'
 import type { TaskDefinition } from './tasks.ts'
 
@@ -95,15 +95,11 @@ export class AttemptJob implements RunningJob {
   }
 
   snooze(wait: Duration): never {
-    const waitMs = parseDuration(wait, 'snooze')
-    throw new TroupeErrorOf('snoozed', `the handler snoozes for ${waitMs} ms`, { waitMs })
+    snooze(wait)
   }
 
   limitReached(wait: Duration): never {
-    const waitMs = parseDuration(wait, 'limitReached')
-    throw new TroupeErrorOf(
-      'limit-reached', `the handler reached a limit for ${waitMs} ms`, { waitMs },
-    )
+    limitReached(wait)
   }
 
   onEnd(listener: () => void): void {

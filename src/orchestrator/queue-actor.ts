@@ -18,7 +18,7 @@ import type { RunLogic } from './job-actor.ts'
 import type { Middleware } from './job.ts'
 import { loadParents } from './parents.ts'
 import type { ReportWriter } from './report-writer.ts'
-import type { Sandbox } from './sandbox.ts'
+import type { Sandbox } from './sandbox/sandbox.ts'
 import type { TaskDefinition } from './tasks.ts'
 
 /** How long a lease lasts; it is renewed at a third of that. */

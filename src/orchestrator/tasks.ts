@@ -7,7 +7,7 @@ import type { BackoffFunction, BackoffOption, PolicyOptions } from '../records/p
 import type { InferInput, InferOutput, StandardSchemaV1 } from '../records/standard-schema.ts'
 import type { Job, Middleware, RunningJob } from './job.ts'
 import { wrap } from './middleware.ts'
-import type { Sandbox } from './sandbox.ts'
+import type { Sandbox } from './sandbox/sandbox.ts'
 
 /** Options that a task or a queue sets for its jobs; `add` overrides them. */
 export interface TaskDefaults extends Omit<PolicyFields, 'backoff'> {

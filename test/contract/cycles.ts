@@ -39,7 +39,8 @@ function unknown(open: OpenBench): void {
     await end(bench, 'pruned', 'completed')
     await bench.retain({ completed: 0 })
     for (const id of ['removed', 'pruned']) {
-      expect(await refused(bench, [kin('child', [id])])).toMatchObject({ code: 'unknown-parent', id })
+      expect(await refused(bench, [kin('child', [id])]))
+        .toMatchObject({ code: 'unknown-parent', id })
     }
   })
 }

@@ -157,7 +157,7 @@ function again(open: OpenBench): void {
 }
 
 function retried(open: OpenBench): void {
-  it.each(['fail', 'wait', 'run'] as const)('a retried child (%s) takes its parents as they are', async (
+  it.each(policies)('a retried child (%s) takes its parents as they are', async (
     onParentFailure,
   ) => {
     const bench = await open()

@@ -123,7 +123,7 @@ it('a timeout that comes after a cancel does not lengthen the grace', async () =
 })
 
 describe('jobs that wait for others', () => {
-  it.each(['add', 'flow'] as const)('an %s cannot close a circle that a retry would make real', async (
+  it.each(['add', 'flow'] as const)('%s refuses a circle that a retry would close', async (
     verb,
   ) => {
     const troupe = await stage.open()

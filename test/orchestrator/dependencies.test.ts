@@ -74,7 +74,7 @@ describe('a job with dependsOn', () => {
     expect(await recordOf(queue, child.id)).toMatchObject({ state: 'completed', settledAt: before })
   })
 
-  test('runs at the later of its delay and its parents, and its ttl counts all the while', async () => {
+  test('runs at the later of its delay and its parents, and its ttl counts', async () => {
     const { queue, troupe, started, gate } = await open()
     await troupe.start()
     const slow = await queue.add('work', { wait: true }, { id: 'slow' })
@@ -208,7 +208,8 @@ describe('a parent that does not end well', () => {
     await queue.pause()
     expect(await queue.retry('a')).toBe('retried')
     expect(await queue.retry('b')).toBe('retried')
-    expect(await recordOf(queue, 'b')).toMatchObject({ phase: 'blocked', reason: null, error: null })
+    expect(await recordOf(queue, 'b'))
+      .toMatchObject({ phase: 'blocked', reason: null, error: null })
     await queue.resume()
     await stage.drive(w.result())
     expect(started.slice(0, 2)).toEqual(['a', 'a'])
@@ -236,7 +237,8 @@ describe('a parent that others wait for', () => {
       tasks: { work: () => 1, late: (_job: Job) => gate.promise },
     })
     await troupe.start()
-    const parents = await queue.addMany([1, 2, 3].map((n) => ({ task: 'work' as const, id: `p${n}` })))
+    const parents = await queue.addMany([1, 2, 3].map((n) => (
+      { task: 'work' as const, id: `p${n}` })))
     const late = await queue.add('late', null, { id: 'late' })
     await queue.add('work', undefined, { id: 'child', dependsOn: [...parents.slice(1), late] })
     await stage.env.advance(60_000)

@@ -21,7 +21,8 @@ async function open(store = stage.store) {
     tasks: {
       bind: (job: Job) => {
         seen.push(job.parents)
-        return job.parents.map(({ result }) => (result as { readonly text: string } | null)?.text ?? null)
+        return job.parents.map(({ result }) =>
+          (result as { readonly text: string } | null)?.text ?? null)
       },
     },
   })
@@ -89,7 +90,8 @@ describe('a flow', () => {
       code: 'job-failed', details: { reason: 'dependency' },
     })
     expect(await stage.drive(draft.result())).toEqual([null])
-    expect(seen[0]).toMatchObject([{ key: 'page', state: 'failed', error: { message: 'no such page' } }])
+    const error = { message: 'no such page' }
+    expect(seen[0]).toMatchObject([{ key: 'page', state: 'failed', error }])
   })
 
   test('finds jobs again that have its ids', async () => {
@@ -171,7 +173,9 @@ describe('a flow is refused', () => {
   test('when its queue is full, or the troupe was stopped', async () => {
     const { troupe, pages, books } = await open()
     const small = troupe.queue('small', { maxQueued: 1, tasks: { work: () => 1 } })
-    const specs = { page: pages.spec('fetch', { url: 'a' }), b: small.spec('work'), c: small.spec('work') }
+    const specs = {
+      page: pages.spec('fetch', { url: 'a' }), b: small.spec('work'), c: small.spec('work'),
+    }
     const after: After<typeof specs> = { c: ['b'] }
     expect(await refusal(troupe.flow(specs, after))).toMatchObject({ code: 'queue-full' })
     expect(await pages.counts()).toMatchObject({ queued: 0 })

@@ -61,7 +61,8 @@ export function checkBlocked(records: readonly JobRecord[]): void {
   const byId = new Map(records.map((record) => [record.id, record]))
   for (const record of records) {
     if (record.phase !== 'blocked') {
-      holds(record.state !== 'queued' || record.openParents === 0, 'who is free counts none', record)
+      const free = record.state !== 'queued' || record.openParents === 0
+      holds(free, 'who is free counts none', record)
       continue
     }
     const { open, fails } = standing(record, (id) => byId.get(id) ?? null)

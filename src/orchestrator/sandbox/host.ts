@@ -1,13 +1,13 @@
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads'
 import type { MessagePort, Worker } from 'node:worker_threads'
-import type { Env, Timer } from '../env.ts'
-import { TroupeError } from '../errors.ts'
-import type { RunningJob } from './job.ts'
+import type { Env, Timer } from '../../env.ts'
+import { TroupeError } from '../../errors.ts'
+import type { RunningJob } from '../job.ts'
 import {
   packError, SandboxError, unpackError, UnrecoverableSandboxError,
-} from './sandbox-errors.ts'
-import type { JobFields, ThreadOutcome, ThreadReport, ThreadTask } from './sandbox-protocol.ts'
-import type { runModule } from './sandbox-thread.ts'
+} from './errors.ts'
+import type { JobFields, ThreadOutcome, ThreadReport, ThreadTask } from './protocol.ts'
+import type { runModule } from './thread.ts'
 
 /** What is used of piscina. Its own types would have to be installed for ours to compile. */
 export interface PiscinaModule {
@@ -35,7 +35,7 @@ const leaseLostGraceMs = 2000
 
 // Whoever loads this file as TypeScript loads that one so, too: threads inherit the loader.
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-const entry = new URL(`./sandbox-thread.${extension}`, import.meta.url).href
+const entry = new URL(`./thread.${extension}`, import.meta.url).href
 const entryName: typeof runModule.name = 'runModule'
 
 /**

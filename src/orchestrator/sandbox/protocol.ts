@@ -1,8 +1,8 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { Json } from '../../machines/vocabulary.ts'
-import type { ProgressInput } from '../records/progress.ts'
-import type { Job } from './job.ts'
-import type { PackedError } from './sandbox-errors.ts'
+import type { Json } from '../../../machines/vocabulary.ts'
+import type { ProgressInput } from '../../records/progress.ts'
+import type { Job } from '../job.ts'
+import type { PackedError } from './errors.ts'
 
 /** The fields of a job that are plain data; the rest is made anew in the thread. */
 export type JobFields = Omit<

@@ -1,6 +1,6 @@
-import type { Env, Timer } from '../env.ts'
-import type { ProgressInput } from '../records/progress.ts'
-import type { ThreadReport } from './sandbox-protocol.ts'
+import type { Env, Timer } from '../../env.ts'
+import type { ProgressInput } from '../../records/progress.ts'
+import type { ThreadReport } from './protocol.ts'
 
 /** At most so many messages go out in one window, so that no handler floods the process. */
 const windowMs = 100

@@ -1,6 +1,6 @@
-import { TroupeError, TroupeErrorOf, UnrecoverableError } from '../errors.ts'
-import type { Code, ErrorDetails } from '../errors.ts'
-import { toJobError } from '../records/job-error.ts'
+import { TroupeError, TroupeErrorOf, UnrecoverableError } from '../../errors.ts'
+import type { Code, ErrorDetails } from '../../errors.ts'
+import { toJobError } from '../../records/job-error.ts'
 
 /**
  * A thrown value on its way between threads. The platform's own copy of an error forgets its name

@@ -1,8 +1,8 @@
 import type { Env, Middleware } from 'troupe'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { systemEnv } from '../../src/env.ts'
-import { fixture, handTimed, reported, settled, useBuilt } from './sandbox/built.ts'
+import { systemEnv } from '../../../src/env.ts'
+import { fixture, handTimed, reported, settled, useBuilt } from './built.ts'
 
 const built = useBuilt()
 

@@ -1,8 +1,8 @@
-import { TroupeErrorOf, show } from '../errors.ts'
-import { toJson } from '../records/json.ts'
-import { packError, packUnrecoverable } from './sandbox-errors.ts'
-import { ThreadJob } from './sandbox-job.ts'
-import type { ThreadOutcome, ThreadTask } from './sandbox-protocol.ts'
+import { TroupeErrorOf, show } from '../../errors.ts'
+import { toJson } from '../../records/json.ts'
+import { packError, packUnrecoverable } from './errors.ts'
+import { ThreadJob } from './job.ts'
+import type { ThreadOutcome, ThreadTask } from './protocol.ts'
 
 type Handler = (job: ThreadJob) => unknown
 

@@ -1,8 +1,8 @@
-import type { Env, Timer } from '../env.ts'
-import { TroupeErrorOf } from '../errors.ts'
-import type { RunningJob } from './job.ts'
-import { SandboxThread } from './sandbox-host.ts'
-import type { PiscinaModule } from './sandbox-host.ts'
+import type { Env, Timer } from '../../env.ts'
+import { TroupeErrorOf } from '../../errors.ts'
+import type { RunningJob } from '../job.ts'
+import { SandboxThread } from './host.ts'
+import type { PiscinaModule } from './host.ts'
 
 /** How long a thread waits for another job before it goes. */
 const idleMs = 10_000

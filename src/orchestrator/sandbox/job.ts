@@ -1,16 +1,16 @@
 import { receiveMessageOnPort } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
-import { parseDuration } from '../duration.ts'
-import type { Duration } from '../duration.ts'
-import { systemEnv } from '../env.ts'
-import { invalidOption, TroupeErrorOf } from '../errors.ts'
-import { toProgress } from '../records/progress.ts'
-import type { ProgressInput } from '../records/progress.ts'
-import type { Job, Parent } from './job.ts'
-import { unpackError } from './sandbox-errors.ts'
-import type { PackedError } from './sandbox-errors.ts'
-import type { ThreadTask } from './sandbox-protocol.ts'
-import { ThreadReports } from './sandbox-reports.ts'
+import type { Duration } from '../../duration.ts'
+import { systemEnv } from '../../env.ts'
+import { invalidOption } from '../../errors.ts'
+import { toProgress } from '../../records/progress.ts'
+import type { ProgressInput } from '../../records/progress.ts'
+import type { Job, Parent } from '../job.ts'
+import { limitReached, snooze } from '../leaving.ts'
+import { unpackError } from './errors.ts'
+import type { PackedError } from './errors.ts'
+import type { ThreadTask } from './protocol.ts'
+import { ThreadReports } from './reports.ts'
 
 /** The `job` that a handler gets in a thread. */
 export class ThreadJob implements Job {
@@ -64,15 +64,11 @@ export class ThreadJob implements Job {
   }
 
   snooze(wait: Duration): never {
-    const waitMs = parseDuration(wait, 'snooze')
-    throw new TroupeErrorOf('snoozed', `the handler snoozes for ${waitMs} ms`, { waitMs })
+    snooze(wait)
   }
 
   limitReached(wait: Duration): never {
-    const waitMs = parseDuration(wait, 'limitReached')
-    throw new TroupeErrorOf(
-      'limit-reached', `the handler reached a limit for ${waitMs} ms`, { waitMs },
-    )
+    limitReached(wait)
   }
 
   /** From now on reports go nowhere. */

@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createTroupe, task, TroupeError } from 'troupe'
 import { afterEach, describe, expect, test } from 'vitest'
-import { systemEnv } from '../../src/env.ts'
-import { Sandbox } from '../../src/orchestrator/sandbox.ts'
-import { fixture, useBuilt } from './sandbox/built.ts'
-import { fakeJob } from './sandbox/fake-job.ts'
+import { systemEnv } from '../../../src/env.ts'
+import { Sandbox } from '../../../src/orchestrator/sandbox/sandbox.ts'
+import { fixture, useBuilt } from './built.ts'
+import { fakeJob } from './fake-job.ts'
 
 const built = useBuilt()
-const root = resolve(import.meta.dirname, '../..')
+const root = resolve(import.meta.dirname, '../../..')
 
 describe('a declaration', () => {
   test.each([

@@ -1,6 +1,6 @@
 import type { TroupeOptions } from 'troupe'
 import { describe, expect, test } from 'vitest'
-import { fixture, handTimed, reported, running, settled, useBuilt } from './sandbox/built.ts'
+import { fixture, handTimed, reported, running, settled, useBuilt } from './built.ts'
 
 const built = useBuilt()
 /** Longer than any test. */

@@ -1,0 +1,17 @@
+import { parseDuration } from '../duration.ts'
+import type { Duration } from '../duration.ts'
+import { TroupeErrorOf } from '../errors.ts'
+
+/** Leaves the handler: the job runs again after `wait`. */
+export function snooze(wait: Duration): never {
+  const waitMs = parseDuration(wait, 'snooze')
+  throw new TroupeErrorOf('snoozed', `the handler snoozes for ${waitMs} ms`, { waitMs })
+}
+
+/** Leaves the handler: the queue is held back for `wait`. */
+export function limitReached(wait: Duration): never {
+  const waitMs = parseDuration(wait, 'limitReached')
+  throw new TroupeErrorOf(
+    'limit-reached', `the handler reached a limit for ${waitMs} ms`, { waitMs },
+  )
+}
