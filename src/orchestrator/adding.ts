@@ -1,4 +1,5 @@
-import { invalidOption, TroupeErrorOf } from '../errors.ts'
+import { invalidOption, TroupeError, TroupeErrorOf } from '../errors.ts'
+import { unknownParent } from '../records/graph-errors.ts'
 import { toJson } from '../records/json.ts'
 import type { NewJob } from '../records/job.ts'
 import { addOptionNames, parseName, toNewJob } from '../records/options.ts'
@@ -62,14 +63,21 @@ export class Adding {
     return checked
   }
 
-  insert(jobs: readonly NewJob[], operation: string): Promise<readonly Handle<unknown>[]> {
-    return insertJobs(this.#context, jobs, operation)
+  insert(
+    jobs: readonly NewJob[], operation: 'add' | 'addMany',
+  ): Promise<readonly Handle<unknown>[]> {
+    const nameOf = (index: number): string => (operation === 'add' ? 'options' : `jobs[${index}]`)
+    return insertJobs(this.#context, jobs, operation, nameOf)
   }
 }
 
-/** Stores checked jobs, of one queue or of several, all or none. */
+/**
+ * Stores checked jobs, of one queue or of several, all or none. `nameOf` is what the caller calls
+ * the job at an index.
+ */
 export async function insertJobs(
   context: AddingContext, jobs: readonly NewJob[], operation: string,
+  nameOf: (index: number) => string,
 ): Promise<readonly Handle<unknown>[]> {
   // A schema may have taken its time.
   context.assertOpen(operation)
@@ -80,8 +88,20 @@ export async function insertJobs(
     throw invalidOption(path, "another than 'debounce' behind other jobs", 'debounce')
   }
   const maxQueued = context.maxQueued()
-  const answers = await context.store.insert(jobs, maxQueued ? { maxQueued } : {})
-  return answers.map((answer) => toHandle(answer, context.handles))
+  try {
+    const answers = await context.store.insert(jobs, maxQueued ? { maxQueued } : {})
+    return answers.map((answer) => toHandle(answer, context.handles))
+  } catch (error) {
+    throw inWordsOfTheCaller(error, nameOf)
+  }
+}
+
+/** A store names a parent by the place of its child in the call. */
+function inWordsOfTheCaller(error: unknown, nameOf: (index: number) => string): unknown {
+  if (!(error instanceof TroupeError) || error.code !== 'unknown-parent') return error
+  const { path, id } = error.details
+  const place = path.replace(/^jobs\[(\d+)\]/, (_, index) => nameOf(Number(index)))
+  return unknownParent(place, id)
 }
 
 /** The handle that `add` answers with. */

@@ -1,6 +1,7 @@
 import { invalidOption, TroupeError } from '../errors.ts'
 import type { NewJob } from '../records/job.ts'
-import { cycleError } from '../records/cycle.ts'
+import { parentsLimit } from '../records/options.ts'
+import { cycleError } from '../records/graph-errors.ts'
 import { insertJobs } from './adding.ts'
 import type { Adding, AddingContext } from './adding.ts'
 import type { JobHandle } from './handle.ts'
@@ -16,9 +17,9 @@ export interface JobSpec<out Result = unknown> {
 /** The jobs of a flow, by keys of your choice. */
 export type Flow = Readonly<Record<string, JobSpec>>
 
-/** Which jobs each job comes after. */
+/** Which jobs each job comes after, at most 1,000 each. */
 export type After<G extends Flow> = {
-  readonly [K in keyof G]?: readonly Exclude<keyof G, K>[]
+  readonly [K in keyof G]?: readonly (string extends keyof G ? string : Exclude<keyof G, K>)[]
 }
 
 export type FlowHandles<G extends Flow> = {
@@ -62,7 +63,9 @@ export async function addFlow<const G extends Flow>(
     if (job && parents !== undefined) jobs.set(key, link(key, job, parents, jobs))
   }
   try {
-    const handles = await insertJobs(context, [...jobs.values()], 'flow')
+    const handles = await insertJobs(
+      context, [...jobs.values()], 'flow', (index) => `jobs.${keys[index] ?? index}`,
+    )
     return Object.fromEntries(keys.map((key, index) => [key, handles[index]])) as
       unknown as FlowHandles<G>
   } catch (error) {
@@ -93,10 +96,16 @@ function link(
     const known = [...jobs.keys()].join(', ')
     throw invalidOption(`after.${key}[${index}]`, `one of ${known}`, parent)
   })
+  // An id that `dependsOn` names as well has its key from here.
+  const others = job.dependsOn.filter((id) => !ids.includes(id))
+  if (others.length + ids.length > parentsLimit) {
+    const expected = `at most ${parentsLimit} parents, those of dependsOn included`
+    throw invalidOption(`after.${key}`, expected, others.length + ids.length)
+  }
   return {
     ...job,
-    dependsOn: [...job.dependsOn, ...ids],
-    parentKeys: [...job.dependsOn.map(() => null), ...keys as readonly string[]],
+    dependsOn: [...others, ...ids],
+    parentKeys: [...others.map(() => null), ...keys as readonly string[]],
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Env } from '../env.ts'
 import { settledStates } from '../../machines/vocabulary.ts'
 import type { JobRecord } from '../records/job.ts'
+import { cloneJson } from '../records/json.ts'
 import type { Store } from '../stores/store.ts'
 import type { Parent } from './job.ts'
 import type { LazySignal } from './lazy-signal.ts'
@@ -23,7 +24,13 @@ export async function loadParents(
         toParent(id, record.parentKeys?.[index] ?? null, records[index]))
     } catch (error) {
       report(`the parents of job ${record.id} could not be read; trying again`, error)
-      await new Promise<void>((resolve) => { env.after(retryMs, resolve) })
+      await new Promise<void>((resolve) => {
+        const timer = env.after(retryMs, resolve)
+        signal.signal.addEventListener('abort', () => {
+          timer.cancel()
+          resolve()
+        }, { once: true })
+      })
       signal.throwIfAborted()
     }
   }
@@ -36,5 +43,7 @@ function toParent(id: string, key: string | null, record: JobRecord | undefined)
     return { id, key, queue: null, task: null, state: 'removed', result: null, error: null }
   }
   const { queue, task, result, error } = record
-  return { id, key, queue, task, state: state ?? 'retried', result, error }
+  // The handler may change what it gets; the store's own must stay as it is.
+  const copy = { result: cloneJson(result), error: error && structuredClone(error) }
+  return { id, key, queue, task, state: state ?? 'retried', ...copy }
 }

@@ -218,7 +218,8 @@ export function oneOf<T extends string>(known: readonly T[], value: unknown, pat
   return found
 }
 
-const parentsLimit = 1000
+/** A job waits for so many others at most. */
+export const parentsLimit = 1000
 
 function parseParents(value: unknown, path: string): readonly string[] {
   if (!Array.isArray(value) || value.length > parentsLimit) {

@@ -1,5 +1,4 @@
-import { TroupeErrorOf } from '../errors.ts'
-import { cycleError } from '../records/cycle.ts'
+import { cycleError, unknownParent } from '../records/graph-errors.ts'
 import type { NewJob } from '../records/job.ts'
 import type { Rows } from './rows.ts'
 
@@ -32,10 +31,7 @@ function checkKnown(batch: Batch, rows: Rows): void {
     for (const [position, id] of job.dependsOn.entries()) {
       if (batch.has(id) || rows.byId.has(id)) continue
       const path = `jobs[${index}].dependsOn[${position}]`
-      throw new TroupeErrorOf(
-        'unknown-parent', `${path}: there is no job ${JSON.stringify(id)} in the store`,
-        { path, id },
-      )
+      throw unknownParent(path, id)
     }
   }
 }

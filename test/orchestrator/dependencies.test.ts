@@ -96,7 +96,9 @@ describe('a job with dependsOn', () => {
   test('is refused at the door with what is wrong, and nothing is stored', async () => {
     const { queue } = await open()
     expect(await refusal(queue.add('work', undefined, { dependsOn: ['nobody'] })))
-      .toMatchObject({ code: 'unknown-parent', details: { id: 'nobody' } })
+      .toMatchObject({
+        code: 'unknown-parent', details: { id: 'nobody', path: 'options.dependsOn[0]' },
+      })
     expect(await refusal(queue.add('work', undefined, { id: 'me', dependsOn: ['me'] })))
       .toMatchObject({ code: 'dependency-cycle', details: { cycle: ['me', 'me'] } })
     const circle = await refusal(queue.addMany([
@@ -158,6 +160,25 @@ describe('job.parents', () => {
       `the parents of job ${child.id} could not be read; trying again`))
   })
 
+  test('are copies: what a handler does to them changes no record', async () => {
+    const troupe = await stage.open()
+    const queue = troupe.queue('copies', {
+      tasks: {
+        give: () => ({ list: [1] }),
+        take: (job: Job) => {
+          const [parent] = job.parents
+          const result = parent?.result as { list: number[] }
+          result.list.push(2)
+        },
+      },
+    })
+    const parent = await queue.add('give')
+    const child = await queue.add('take', undefined, { dependsOn: [parent] })
+    await troupe.start()
+    await stage.drive(child.result())
+    expect(await parent.result()).toEqual({ list: [1] })
+  })
+
   test('that cannot be read do not hold up a cancel', async () => {
     const { store, next } = faultyStore(memoryStore())
     const { queue, troupe, started } = await open(store)
@@ -167,7 +188,7 @@ describe('job.parents', () => {
     await troupe.start()
     await stage.env.advance(600)
     expect(await child.cancel()).toBe('cancelling')
-    await stage.env.advance(500)
+    await stage.env.settle()
     expect(await recordOf(queue, child.id)).toMatchObject({ state: 'cancelled' })
     expect(started).toEqual(['parent'])
     stage.takeLines()

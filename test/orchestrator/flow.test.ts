@@ -50,6 +50,18 @@ describe('a flow', () => {
     expect(Object.keys(await troupe.flow({}))).toEqual([])
   })
 
+  test('counts a parent once that dependsOn names as well', async () => {
+    const { troupe, pages, books, seen } = await open()
+    const { book } = await troupe.flow({
+      page: pages.spec('fetch', { url: 'a' }, { id: 'page' }),
+      book: books.spec('bind', undefined, { dependsOn: ['page'] }),
+    }, { book: ['page'] })
+    expect(await recordOf(books, book.id)).toMatchObject({ openParents: 1, dependsOn: ['page'] })
+    await troupe.start()
+    await stage.drive(book.result())
+    expect(seen).toMatchObject([[{ id: 'page', key: 'page' }]])
+  })
+
   test('joins parents from outside, which have no key', async () => {
     const { troupe, pages, books, seen } = await open()
     await troupe.start()
@@ -138,7 +150,18 @@ describe('a flow is refused', () => {
   test('with a parent that nobody has', async () => {
     expect(await refused(({ troupe, books }) => troupe.flow({
       a: books.spec('bind', undefined, { dependsOn: ['nobody'] }),
-    }))).toMatchObject({ code: 'unknown-parent', id: 'nobody' })
+    }))).toMatchObject({
+      code: 'unknown-parent', id: 'nobody', path: 'jobs.a.dependsOn[0]',
+      message: 'jobs.a.dependsOn[0]: there is no job "nobody" in the store',
+    })
+  })
+
+  test('with more than 1,000 parents, wherever they are named', async () => {
+    const few = Array.from({ length: 600 }, (_, n) => `p${n}`)
+    expect(await refused(({ troupe, books }) => troupe.flow({
+      ...Object.fromEntries(few.map((key) => [key, books.spec('bind')])),
+      last: books.spec('bind', undefined, { dependsOn: few.map((key) => `other ${key}`) }),
+    } as Flow, { last: few }))).toMatchObject({ code: 'invalid-option', path: 'after.last' })
   })
 
   const wrongAfters = {

@@ -183,7 +183,7 @@ class Theatre {
       const after = Object.fromEntries(batch.map((index) =>
         [nameOf(index), this.#plan(index).parents.filter(inBatch).map(nameOf)]))
       // Keys that are known at run time only are beyond the types.
-      await this.#troupe.flow(specs, after as never)
+      await this.#troupe.flow(specs, after)
       return
     }
     for (const index of batch) {

@@ -1,3 +1,4 @@
+// Compiled by `tsc`, never run: what `list` and the bulk verbs must and must not accept.
 import { createTroupe } from 'troupe'
 import type { Explanation, JobPage } from 'troupe'
 
@@ -25,7 +26,7 @@ queue.retryMany({}, { reason: 'why' })
 queue.cancelMany({}, { reason: 'why', onProgress: ({ done }) => { done.toFixed() } })
 queue.clean({}, { onProgress: async ({ awaited }) => { awaited.toFixed() } })
 // @ts-expect-error -- nobody is awaited by a cancel
-queue.cancelMany({}, { onProgress: ({ awaited }) => { awaited.toFixed() } })
+queue.cancelMany({}, { onProgress: ({ awaited }) => undefined })
 
 const { why, until }: Explanation = await queue.explain('a')
 const known: 'blocked' | 'in-line' | undefined =

@@ -114,7 +114,8 @@ export class SchedulesOfQueue implements QueueSchedules<Tasks> {
   async trigger(key: string): Promise<JobHandle> {
     const stored = await this.#find('trigger', key)
     const job = toScheduledJob(stored, { id: this.#context.id(), queue: this.#queue, key })
-    const [handle] = await insertJobs(this.#context, [job], 'schedules.trigger')
+    const nameOf = (): string => `schedule ${key}`
+    const [handle] = await insertJobs(this.#context, [job], 'schedules.trigger', nameOf)
     return handle as JobHandle
   }
 
