@@ -105,7 +105,7 @@ function inWordsOfTheCaller(error: unknown, nameOf: (index: number) => string): 
 }
 
 /** The handle that `add` answers with. */
-export function toHandle(
+function toHandle(
   { record, created }: InsertAnswer, context: HandleContext,
 ): Handle<unknown> {
   return new Handle(record.id, record.queue, created ? null : record.state, context)

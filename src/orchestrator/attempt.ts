@@ -42,7 +42,7 @@ export interface AttemptContext {
 const nobody: readonly never[] = Object.freeze([])
 
 /** The `job` that a handler gets. */
-export class AttemptJob implements RunningJob {
+class AttemptJob implements RunningJob {
   readonly id: string
   readonly queue: string
   readonly task: string

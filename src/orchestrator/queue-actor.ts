@@ -67,8 +67,8 @@ export class QueueActor {
   readonly #around: JobSurroundings
   readonly #policies: ReadonlyMap<string, Policy>
   readonly #waiters = new Set<() => void>()
-  /** What became of claimed jobs before the answer to the claim was here. */
-  readonly #meanwhile = new Map<string, JobRecord>()
+  /** What became of claimed jobs before the answer to the claim was here; null: removed. */
+  readonly #meanwhile = new Map<string, JobRecord | null>()
   #paused = false
   /** A job was not claimed because its last attempt is not done here. */
   #passedOver = false
@@ -138,8 +138,8 @@ export class QueueActor {
   /** A job of this queue was changed, by anybody. */
   changed({ entry, record }: Change): void {
     if (this.pool.changed(entry.jobId, record) || !this.#claimer.isClaiming) return
-    if (!record || record.fence === 0 || entry.event === 'claim') return
-    this.#meanwhile.set(record.id, record)
+    if (entry.event === 'claim') this.#meanwhile.delete(entry.jobId)
+    else if (record?.fence !== 0) this.#meanwhile.set(entry.jobId, record)
   }
 
   /** Resolves when nothing runs here, and nothing more can be claimed, now or after a limit. */
@@ -216,7 +216,8 @@ export class QueueActor {
       const record = latest?.fence === claimed.fence ? latest : claimed
       const definition = this.settings.tasks.get(record.task)
       // A cancel that came before the start ends the job; nobody need run for that.
-      if (!definition || stopping || record !== claimed) this.#giveBack(record)
+      if (latest === null) this.wake()
+      else if (!definition || stopping || record !== claimed) this.#giveBack(record)
       else this.pool.start(new JobRun(record, definition, this.#around, since))
     }
   }

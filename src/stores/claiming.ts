@@ -20,7 +20,7 @@ export function claimFrom(rows: Rows, request: ClaimRequest, now: number): Claim
 }
 
 /** The moment from which the limits admit a job of a partition; Infinity: time alone will not. */
-export function admittedAt(
+function admittedAt(
   queue: QueueRows, { rate, perPartition }: Limits, partition: string | null, now: number,
 ): number {
   if (isFull(queue, perPartition, partition)) return Number.POSITIVE_INFINITY

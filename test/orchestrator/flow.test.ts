@@ -161,7 +161,7 @@ describe('a flow is refused', () => {
     expect(await refused(({ troupe, books }) => troupe.flow({
       ...Object.fromEntries(few.map((key) => [key, books.spec('bind')])),
       last: books.spec('bind', undefined, { dependsOn: few.map((key) => `other ${key}`) }),
-    } as Flow, { last: few }))).toMatchObject({ code: 'invalid-option', path: 'after.last' })
+    }, { last: few }))).toMatchObject({ code: 'invalid-option', path: 'after.last' })
   })
 
   const wrongAfters = {

@@ -1,7 +1,9 @@
+import { memoryStore } from 'troupe'
 import { lowdbStore } from 'troupe/stores/lowdb'
 import type { Job, Transition, Troupe } from 'troupe'
 import { describe, expect, test } from 'vitest'
 import { must } from '../contract/bench.ts'
+import { answerAfter, faultyStore } from '../support/faulty-store.ts'
 import { MemoryDisk } from '../support/memory-disk.ts'
 import { hold, recordOf, refusal, untilAborted, useStage } from '../support/stage.ts'
 import { VirtualEnv } from '../support/virtual-env.ts'
@@ -180,4 +182,23 @@ describe('on a file', () => {
     const again = await begin()
     expect((await again.queue.list()).jobs.map(({ id }) => id)).toEqual(['b'])
   })
+})
+
+test('forced while the answer to a claim is on its way: no handler starts', async () => {
+  const { store, next } = faultyStore(memoryStore())
+  const troupe = await stage.open({ store })
+  const started: string[] = []
+  const queue = troupe.queue('q', { tasks: { work: (job: Job) => { started.push(job.id) } } })
+  const answer = hold()
+  next('claim', answerAfter(answer.promise))
+  await queue.add('work', undefined, { id: 'a' })
+  await troupe.start()
+  await stage.env.settle()
+  expect(await queue.obliterate({ force: true })).toBe('obliterated')
+  answer.release()
+  await stage.env.settle()
+  expect(started).toEqual([])
+  await queue.add('work', undefined, { id: 'a' })
+  await stage.drive(queue.idle())
+  expect(started).toEqual(['a'])
 })
