@@ -44,7 +44,8 @@ function each(open: OpenBench, how: (typeof endings)[number]): void {
     expect(await whereabouts(bench, ...policies)).toEqual(['failed', 'ready', 'blocked 1'])
   })
 
-  it.skipIf(how === 'removed')('means the same to a child that comes later', async () => {
+  // A parent that was removed is unknown at the door.
+  if (how !== 'removed') it('means the same to a child that comes later', async () => {
     const bench = await open()
     await bench.addMany([kin('a'), kin('b')])
     await end(bench, 'a', how)

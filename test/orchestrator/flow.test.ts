@@ -158,10 +158,13 @@ describe('a flow is refused', () => {
 
   test('with more than 1,000 parents, wherever they are named', async () => {
     const few = Array.from({ length: 600 }, (_, n) => `p${n}`)
-    expect(await refused(({ troupe, books }) => troupe.flow({
-      ...Object.fromEntries(few.map((key) => [key, books.spec('bind')])),
-      last: books.spec('bind', undefined, { dependsOn: few.map((key) => `other ${key}`) }),
-    }, { last: few }))).toMatchObject({ code: 'invalid-option', path: 'after.last' })
+    expect(await refused(({ troupe, books }) => {
+      const specs: Flow = {
+        ...Object.fromEntries(few.map((key) => [key, books.spec('bind')])),
+        last: books.spec('bind', undefined, { dependsOn: few.map((key) => `other ${key}`) }),
+      }
+      return troupe.flow(specs, { last: few })
+    })).toMatchObject({ code: 'invalid-option', path: 'after.last' })
   })
 
   const wrongAfters = {
