@@ -13,8 +13,9 @@ export function claimFrom(rows: Rows, request: ClaimRequest, now: number): Claim
   const queue = rows.find(request.queue)
   if (setting.paused || queue.counts.ready === 0) return { records: [], nextAt: null }
   if (setting.limitedUntil > now) {
-    const held = queue.lanes.next(request.tasks.keys()) !== undefined
-    return { records: [], nextAt: held ? setting.limitedUntil : null }
+    const tasks = [...request.tasks.keys()]
+    const held = queue.lanes.next(tasks) ?? queue.lanes.heldUntil(tasks)
+    return { records: [], nextAt: held === undefined ? null : setting.limitedUntil }
   }
   return new Claiming(rows, queue, request, now).run()
 }
@@ -33,13 +34,17 @@ function isFull(
   return bound !== null && queue.lanes.running(partition) >= bound
 }
 
+/** Other limits have another name. */
+function nameOf({ rate, perPartition }: Limits): string {
+  return rate || perPartition !== null ? JSON.stringify([rate, perPartition]) : ''
+}
+
 class Claiming {
   readonly #rows: Rows
   readonly #queue: QueueRows
   readonly #request: ClaimRequest
   readonly #now: number
   readonly #claimed: JobRecord[] = []
-  readonly #aside: Lane[] = []
   readonly #excluded: Row[] = []
   #nextAt = Number.POSITIVE_INFINITY
 
@@ -51,9 +56,10 @@ class Claiming {
   }
 
   run(): ClaimAnswer {
-    const { limit, tasks, exclude, limits: { perPartition } } = this.#request
+    const { limit, tasks, exclude, limits } = this.#request
     const { lanes } = this.#queue
-    this.#queue.bounded = perPartition !== null
+    this.#queue.bounded = limits.perPartition !== null
+    lanes.release(this.#now, nameOf(limits))
     while (this.#claimed.length < limit) {
       const lane = lanes.next(tasks.keys())
       const row = lane?.rows.peek()
@@ -61,24 +67,18 @@ class Claiming {
       if (exclude.has(row.record.id)) {
         lanes.remove(row)
         this.#excluded.push(row)
-      } else if (this.#isAdmitted(lane)) this.#take(lane, row)
-      else if (this.#isSpent(lane)) break
-      else {
-        lanes.setAside(lane)
-        this.#aside.push(lane)
+        continue
       }
+      const at = admittedAt(this.#queue, limits, lane.partition.name, this.#now)
+      if (at <= this.#now) this.#take(lane, row)
+      else if (this.#isSpent(lane)) {
+        this.#nextAt = at
+        break
+      } else lanes.hold(lane, at)
     }
     for (const row of this.#excluded) lanes.push(row)
-    for (const lane of this.#aside) lanes.putBack(lane)
-    const nextAt = Number.isFinite(this.#nextAt) ? this.#nextAt : null
-    return { records: this.#claimed, nextAt }
-  }
-
-  #isAdmitted({ partition }: Lane): boolean {
-    const at = admittedAt(this.#queue, this.#request.limits, partition.name, this.#now)
-    if (at <= this.#now) return true
-    this.#nextAt = Math.min(this.#nextAt, at)
-    return false
+    const nextAt = Math.min(this.#nextAt, lanes.heldUntil(tasks.keys()) ?? Infinity)
+    return { records: this.#claimed, nextAt: Number.isFinite(nextAt) ? nextAt : null }
   }
 
   /** No lane of the queue could be admitted now. */

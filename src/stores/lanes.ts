@@ -16,9 +16,14 @@ export interface Partition {
 export interface Lane {
   readonly partition: Partition
   readonly rows: RowHeap
-  /** Position among the lanes of its task; -1 when it is empty or set aside. */
+  readonly task: string
+  /** Position among the lanes of its task, or among those that are held back. */
   slot: number
+  /** Its partition is at a limit until then, or with Infinity until a job of it ends; else null. */
+  heldUntil: number | null
 }
+
+type LaneHeap = Heap<'slot', Lane>
 
 /** Priority first; among equals the partition that was served longest ago. */
 function turnsBefore(a: Lane, b: Lane): boolean {
@@ -31,17 +36,24 @@ function turnsBefore(a: Lane, b: Lane): boolean {
   return claimsBefore(left, right)
 }
 
+function freeBefore(a: Lane, b: Lane): boolean {
+  return (a.heldUntil ?? 0) < (b.heldUntil ?? 0)
+}
+
 /** The ready jobs of a queue, in lanes by partition and task, and whose turn it is. */
 export class Lanes {
   readonly #partitions = new Map<string | null, Partition>()
-  readonly #tasks = new Map<string, Heap<'slot', Lane>>()
+  readonly #tasks = new Map<string, LaneHeap>()
+  /** By task: lanes that need not be looked at before their time, however many they are. */
+  readonly #held = new Map<string, LaneHeap>()
   #turn = 0
+  #heldAt = 0
+  #heldBy = ''
 
   push(row: Row): void {
-    const { task } = row.record
     const lane = this.#lane(row)
     lane.rows.push(row)
-    if (lane.rows.peek() === row) this.#settle(lane, task)
+    if (lane.rows.peek() === row && lane.heldUntil === null) this.#settle(lane)
   }
 
   remove(row: Row): void {
@@ -50,12 +62,19 @@ export class Lanes {
     if (!lane) return
     const first = lane.rows.peek() === row
     lane.rows.remove(row)
-    if (first) this.#settle(lane, task)
+    if (lane.heldUntil === null) {
+      if (first) this.#settle(lane)
+    } else if (lane.rows.size === 0) this.#free(lane)
   }
 
   /** A job of the partition began to run, or ended. */
-  ran(partition: string | null, change: 1 | -1): void {
-    this.#partition(partition).running += change
+  ran(name: string | null, change: 1 | -1): void {
+    const partition = this.#partition(name)
+    partition.running += change
+    if (change > 0) return
+    for (const lane of partition.lanes.values()) {
+      if (lane.heldUntil === Number.POSITIVE_INFINITY) this.#free(lane)
+    }
   }
 
   running(partition: string | null): number {
@@ -77,17 +96,47 @@ export class Lanes {
     // Turns matter only among several; most queues have one.
     if (this.#partitions.size < 2) return
     partition.turn = this.#turn += 1
-    for (const [task, lane] of partition.lanes) if (lane.slot >= 0) this.#settle(lane, task)
+    for (const lane of partition.lanes.values()) if (lane.heldUntil === null) this.#settle(lane)
   }
 
-  /** Takes a lane out of the order until `putBack`: its partition is at a limit. */
-  setAside(lane: Lane): void {
-    this.#tasks.get((lane.rows.peek() as Row).record.task)?.remove(lane)
+  /** Takes a lane out of the order: its partition is at a limit, until `until`. */
+  hold(lane: Lane, until: number): void {
+    this.#tasks.get(lane.task)?.remove(lane)
+    lane.heldUntil = until
+    let held = this.#held.get(lane.task)
+    if (!held) this.#held.set(lane.task, held = new Heap('slot', freeBefore))
+    held.push(lane)
   }
 
-  putBack(lane: Lane): void {
-    const first = lane.rows.peek()
-    if (first) this.#settle(lane, first.record.task)
+  /**
+   * Puts back what was held until `now`: all of it when the clock was set back, or when other
+   * limits (`by` tells them apart) are asked for than those that held it.
+   */
+  release(now: number, by: string): void {
+    const all = now < this.#heldAt || by !== this.#heldBy
+    this.#heldAt = now
+    this.#heldBy = by
+    for (const held of this.#held.values()) {
+      for (let lane = held.peek(); lane; lane = held.peek()) {
+        if (!all && (lane.heldUntil ?? 0) > now) break
+        this.#free(lane)
+      }
+    }
+  }
+
+  /** Puts back all that is held. */
+  releaseAll(): void {
+    this.release(this.#heldAt, '')
+  }
+
+  /** The time from which time alone admits a job of these tasks; undefined when none is held. */
+  heldUntil(tasks: Iterable<string>): number | undefined {
+    let first: number | undefined
+    for (const task of tasks) {
+      const until = this.#held.get(task)?.peek()?.heldUntil ?? null
+      if (until !== null) first = Math.min(first ?? until, until)
+    }
+    return first
   }
 
   /**
@@ -106,7 +155,8 @@ export class Lanes {
     const partition = this.#partition(row.record.partition)
     let lane = partition.lanes.get(task)
     if (!lane) {
-      lane = { partition, rows: new Heap('slot', claimsBefore), slot: -1 }
+      const rows: RowHeap = new Heap('slot', claimsBefore)
+      lane = { partition, task, rows, slot: -1, heldUntil: null }
       partition.lanes.set(task, lane)
     }
     return lane
@@ -122,10 +172,16 @@ export class Lanes {
     return partition
   }
 
+  #free(lane: Lane): void {
+    this.#held.get(lane.task)?.remove(lane)
+    lane.heldUntil = null
+    this.#settle(lane)
+  }
+
   /** Puts a lane where its first job belongs now. */
-  #settle(lane: Lane, task: string): void {
-    let lanes = this.#tasks.get(task)
-    if (!lanes) this.#tasks.set(task, lanes = new Heap('slot', turnsBefore))
+  #settle(lane: Lane): void {
+    let lanes = this.#tasks.get(lane.task)
+    if (!lanes) this.#tasks.set(lane.task, lanes = new Heap('slot', turnsBefore))
     lanes.remove(lane)
     if (lane.rows.size > 0) lanes.push(lane)
   }

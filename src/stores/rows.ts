@@ -199,6 +199,7 @@ export class Rows {
     for (const [key, old] of this.#oldSettings) this.#settings.set(key, old)
     for (const [name, count] of this.#started) {
       for (let left = count; left > 0; left -= 1) this.queue(name).starts.undo()
+      this.queue(name).lanes.releaseAll()
     }
     // The order number need not fall: only its sequence matters.
     this.#fence = this.#oldFence
