@@ -4,7 +4,7 @@ export { task } from './orchestrator/tasks.ts'
 export type {
   InputOf, ModuleTask, ResultOf, Task, TaskDefaults, Tasks,
 } from './orchestrator/tasks.ts'
-export type { Job, Middleware, Parent } from './orchestrator/job.ts'
+export type { Job, Middleware, Parent, RunningJob } from './orchestrator/job.ts'
 export type { Queue, Spec } from './orchestrator/queue.ts'
 export type {
   QueueSchedules, Schedule, ScheduleRule, ScheduleSpec,
@@ -39,7 +39,7 @@ export { TroupeError, UnrecoverableError } from './errors.ts'
 export type { Code, ErrorDetails, TroupeErrorOf } from './errors.ts'
 export type { Env } from './env.ts'
 export { memoryStore } from './stores/memory.ts'
-export type { Capabilities, Store } from './stores/store.ts'
+export type { Capabilities, Change, Store } from './stores/store.ts'
 export type { Counts, WorkerInfo } from './stores/reading.ts'
 export type {
   FailureReason, JobError, Json, Phase, Progress, SettledState, State,

@@ -81,10 +81,10 @@ export async function insertJobs(
 ): Promise<readonly Handle<unknown>[]> {
   // A schema may have taken its time.
   context.assertOpen(operation)
-  for (const { task, dedupe, dependsOn } of jobs) {
+  for (const [index, { dedupe, dependsOn }] of jobs.entries()) {
     // The one that waits already would go on waiting for its own parents.
     if (dedupe?.mode !== 'debounce' || dependsOn.length === 0) continue
-    const path = `dedupe.mode of a job of task ${task}`
+    const path = `${nameOf(index)}.dedupe.mode`
     throw invalidOption(path, "another than 'debounce' behind other jobs", 'debounce')
   }
   const maxQueued = context.maxQueued()
@@ -96,12 +96,16 @@ export async function insertJobs(
   }
 }
 
-/** A store names a parent by the place of its child in the call. */
+/** A store names a job by its place in the call. */
 function inWordsOfTheCaller(error: unknown, nameOf: (index: number) => string): unknown {
-  if (!(error instanceof TroupeError) || error.code !== 'unknown-parent') return error
-  const { path, id } = error.details
-  const place = path.replace(/^jobs\[(\d+)\]/, (_, index) => nameOf(Number(index)))
-  return unknownParent(place, id)
+  if (!(error instanceof TroupeError)) return error
+  const rename = (text: string): string =>
+    text.replace(/^jobs\[(\d+)\]/, (_, index) => nameOf(Number(index)))
+  if (error.code === 'unknown-parent') {
+    return unknownParent(rename(error.details.path), error.details.id)
+  }
+  if (error.code !== 'id-in-use') return error
+  return new TroupeErrorOf('id-in-use', rename(error.message), error.details)
 }
 
 /** The handle that `add` answers with. */

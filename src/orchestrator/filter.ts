@@ -66,6 +66,7 @@ const listNames = [...filterNames, 'sort', 'order', 'limit', 'cursor']
 export function parseFilter(queue: string, given: unknown, names = filterNames): JobFilter {
   checkObject(given, 'filter', 'an object')
   checkNames(given, names, 'filter')
+  refuseUndefined(given, filterNames, 'filter')
   const { state, phase, task, partition, meta, text, createdAt, settledAt } =
     given as JobFilterOptions
   return {
@@ -108,12 +109,18 @@ function checkObject(given: unknown, path: string, expected: string): asserts gi
   if (!ok) throw invalidOption(path, expected, given)
 }
 
-function parseMeta(given: unknown): { readonly [key: string]: Json } {
-  const meta = toJson(given, 'filter.meta', 16 * 1024)
-  if (typeof meta !== 'object' || meta === null || Array.isArray(meta)) {
-    throw invalidOption('filter.meta', 'an object', given)
+/** A variable that was never set must not make a filter match everything. */
+function refuseUndefined(given: object, names: readonly string[], path: string): void {
+  for (const [name, value] of Object.entries(given)) {
+    if (value !== undefined || !names.includes(name)) continue
+    throw invalidOption(`${path}.${name}`, 'a value, or left out', value)
   }
-  return meta as { readonly [key: string]: Json }
+}
+
+function parseMeta(given: unknown): { readonly [key: string]: Json } {
+  checkObject(given, 'filter.meta', 'an object')
+  refuseUndefined(given, Object.keys(given), 'filter.meta')
+  return toJson(given, 'filter.meta', 16 * 1024) as { readonly [key: string]: Json }
 }
 
 function parseSpan(given: TimeSpan, path: string): TimeRange {

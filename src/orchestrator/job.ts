@@ -40,7 +40,8 @@ export interface Job<out Input = unknown> {
   snooze(wait: Duration): never
   /**
    * An outside limit was reached: hands this job back, uncharged and in its place in line, and no
-   * job of the queue is claimed for `wait`, in any process.
+   * job of the queue is claimed for `wait` (at least 100 ms), in any process; `queue.resume()`
+   * takes that back.
    */
   limitReached(wait: Duration): never
 }

@@ -24,16 +24,24 @@ export async function loadParents(
         toParent(id, record.parentKeys?.[index] ?? null, records[index]))
     } catch (error) {
       report(`the parents of job ${record.id} could not be read; trying again`, error)
-      await new Promise<void>((resolve) => {
-        const timer = env.after(retryMs, resolve)
-        signal.signal.addEventListener('abort', () => {
-          timer.cancel()
-          resolve()
-        }, { once: true })
-      })
+      await pause(env, signal.signal)
       signal.throwIfAborted()
     }
   }
+}
+
+/** Ends early when the attempt is aborted. */
+function pause(env: Env, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => {
+    const end = (): void => {
+      timer.cancel()
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = env.after(retryMs, end)
+    signal.addEventListener('abort', end)
+  })
 }
 
 function toParent(id: string, key: string | null, record: JobRecord | undefined): Parent {

@@ -208,23 +208,28 @@ export class QueueFace implements Queue<Tasks> {
     this.#context.assertOpen('resume')
     const drained = !this.#actor.isAccepting && this.#context.isStarted()
     const changed = await changeQueueSetting(this.#context.store, this.name, (setting) =>
-      (setting.paused ? { ...setting, paused: false } : null))
+      (setting.paused || setting.limitedUntil > this.#context.now()
+        ? { paused: false, limitedUntil: 0 } : null))
     this.#actor.setPaused(false)
     return changed || drained ? 'resumed' : 'not-paused'
   }
 
   async drain(): Promise<void> {
+    this.#assertStarted('drain')
     await this.#actor.drain()
   }
 
   async idle(): Promise<void> {
-    if (!this.#context.isStarted()) {
-      throw new TroupeErrorOf(
-        'not-started', 'idle() waits for running jobs; call await troupe.start() first',
-        { operation: 'idle' },
-      )
-    }
+    this.#assertStarted('idle')
     await this.#actor.idle()
+  }
+
+  #assertStarted(operation: string): void {
+    if (this.#context.isStarted()) return
+    throw new TroupeErrorOf(
+      'not-started', `${operation}() waits for running jobs; call await troupe.start() first`,
+      { operation },
+    )
   }
 
   #applyToAll<Answer extends BulkAnswer>(

@@ -80,9 +80,12 @@ export interface Queue<T extends Tasks> {
   ): Promise<'rescheduled' | 'not-queued' | 'unknown'>
   /** Durable and for every process: once it has answered no job is claimed. What runs goes on. */
   pause(): Promise<'paused' | 'already-paused'>
-  /** Takes back `pause`, and a `drain` of this process. */
+  /** Takes back `pause`, `job.limitReached`, and a `drain` of this process. */
   resume(): Promise<'resumed' | 'not-paused'>
-  /** This process: claims no more, resolves when what runs here has ended; stays paused here. */
+  /**
+   * This process: claims no more, resolves when what runs here has ended; stays paused here.
+   * Throws `not-started`.
+   */
   drain(): Promise<void>
   /**
    * Resolves when nothing runs here and nothing more can be claimed, now or when a rate limit

@@ -1,3 +1,4 @@
+import { invalidOption } from '../errors.ts'
 import type { Change } from '../stores/store.ts'
 import type { Middleware } from './job.ts'
 import type { Logger } from './logger.ts'
@@ -11,6 +12,15 @@ export interface Telemetry {
   readonly middleware: Middleware
   /** Told of each committed transition of the queues that this process has declared. */
   transition(change: Change): void
+}
+
+/** Refuses what is no telemetry: it would fail every attempt. */
+export function checkTelemetry(given: unknown, path: string): void {
+  for (const name of ['trace', 'middleware', 'transition']) {
+    const value: unknown = typeof given === 'object' && given !== null
+      ? (given as Record<string, unknown>)[name] : undefined
+    if (typeof value !== 'function') throw invalidOption(`${path}.${name}`, 'a function', value)
+  }
 }
 
 /** What a troupe tells of itself. Nothing here throws. */

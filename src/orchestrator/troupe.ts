@@ -18,6 +18,7 @@ import type { Inspect } from './queue-actor.ts'
 import type { QueueOptions } from './queue-options.ts'
 import { checkNames, parseMiddleware } from './tasks.ts'
 import type { Annotated, Tasks } from './tasks.ts'
+import { checkTelemetry } from './telemetry.ts'
 import type { Telemetry } from './telemetry.ts'
 
 export interface TroupeOptions {
@@ -85,9 +86,10 @@ export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe>
     ? `worker:${env.id().slice(0, 8)}`
     : parseName(options.worker, 'createTroupe.worker')
   const middleware = parseMiddleware(options.middleware, 'createTroupe.middleware')
+  const { inspect, telemetry } = options
+  if (telemetry !== undefined) checkTelemetry(telemetry, 'createTroupe.telemetry')
   const report = (message: string): void => { logger.info?.({ store: store.name }, message) }
   const session = await store.open({ env, report })
-  const { inspect, telemetry } = options
   return new OpenTroupe({
     store, session, env, worker, logger, inspect, telemetry,
     middleware: telemetry ? [telemetry.middleware, ...middleware] : middleware,

@@ -187,3 +187,10 @@ export function isSettled(record: { readonly state: State }): boolean {
 export function isLive(record: { readonly state: State }): boolean {
   return record.state === 'running' || record.state === 'cancelling'
 }
+
+/** A record of a file may be older than some of its fields. */
+export function withAllFields(stored: JobRecord): JobRecord {
+  if ('trace' in stored) return stored
+  const later = { parentKeys: null, after: null, dedupe: null, log: null, trace: null }
+  return { ...later, ...(stored as JobRecord) }
+}

@@ -58,7 +58,7 @@ class Claiming {
   run(): ClaimAnswer {
     const { limit, tasks, exclude, limits } = this.#request
     const { lanes } = this.#queue
-    this.#queue.bounded = limits.perPartition !== null
+    this.#queue.bounded ||= limits.perPartition !== null
     lanes.release(this.#now, nameOf(limits))
     while (this.#claimed.length < limit) {
       const lane = lanes.next(tasks.keys())

@@ -1,5 +1,6 @@
 import { cycleError, unknownParent } from '../records/graph-errors.ts'
 import type { NewJob } from '../records/job.ts'
+import { Heap } from './heap.ts'
 import type { Rows } from './rows.ts'
 
 /** The jobs of one call by id. */
@@ -18,12 +19,43 @@ export function inOrderOfParents(jobs: readonly NewJob[], rows: Rows): readonly 
   }
   checkKnown(batch, rows)
   const walk = new Walk(batch, rows)
-  // First those that wait for none of the others: in the order in which they were given.
-  const first = [...batch.values()].filter(({ job }) => !job.dependsOn.some((id) => batch.has(id)))
-  for (const { job } of [...first, ...batch.values()]) walk.visit(job.id)
+  for (const id of batch.keys()) walk.visit(id)
   // Those that are not new keep their answer; when they get it does not matter.
-  const ordered = new Set(walk.done.flatMap((id) => batch.get(id)?.index ?? []))
+  const ordered = new Set(inGivenOrder(batch))
   return [...ordered, ...indexes.filter((index) => !ordered.has(index))]
+}
+
+interface Place {
+  readonly index: number
+  readonly children: Place[]
+  open: number
+  slot: number
+}
+
+/** Of those whose parents have their place, the one that was given first is next. */
+function inGivenOrder(batch: Batch): number[] {
+  const places = new Map<string, Place>()
+  for (const [id, { index }] of batch) places.set(id, { index, children: [], open: 0, slot: -1 })
+  const free = new Heap<'slot', Place>('slot', (a, b) => a.index < b.index)
+  for (const [id, { job }] of batch) {
+    const place = places.get(id) as Place
+    for (const parent of job.dependsOn) {
+      const above = places.get(parent)
+      above?.children.push(place)
+      if (above) place.open += 1
+    }
+    if (place.open === 0) free.push(place)
+  }
+  const order: number[] = []
+  for (let place = free.peek(); place; place = free.peek()) {
+    free.remove(place)
+    order.push(place.index)
+    for (const child of place.children) {
+      child.open -= 1
+      if (child.open === 0) free.push(child)
+    }
+  }
+  return order
 }
 
 function checkKnown(batch: Batch, rows: Rows): void {
@@ -38,7 +70,6 @@ function checkKnown(batch: Batch, rows: Rows): void {
 
 /** Depth first, without recursion: a graph can be as deep as it has jobs. */
 class Walk {
-  readonly done: string[] = []
   readonly #batch: Batch
   readonly #rows: Rows
   /** Jobs of the store wait for one of these: its id was there before, and was removed. */
@@ -66,7 +97,6 @@ class Walk {
       if (next === undefined) {
         path.pop()
         onPath.delete(top.id)
-        this.done.push(top.id)
       } else if (onPath.has(next)) {
         const ids = path.map(({ id }) => id)
         throw cycleError([...ids.slice(ids.indexOf(next)), next])

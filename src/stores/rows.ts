@@ -1,11 +1,12 @@
 import type { JobEvent } from '../../machines/job-events.ts'
+import { withAllFields } from '../records/job.ts'
 import type { JobRecord } from '../records/job.ts'
 import { ignored, step } from '../records/step.ts'
 import type { LogEntry } from '../records/transition.ts'
 import { Erasures, forgetLog } from './erasures.ts'
 import type { Erasure } from './erasures.ts'
+import type { Counters, Group, Snapshot, Touch } from './group.ts'
 import { Picture } from './picture.ts'
-import type { StoredRow } from './picture.ts'
 import { Places } from './places.ts'
 import type { QueueRows } from './queue-rows.ts'
 import type { Row } from './row.ts'
@@ -13,44 +14,8 @@ import type { Setting } from './settings.ts'
 import type { Start } from './starts.ts'
 import type { Change, StoreEvent } from './store.ts'
 
-/** The counters of a whole store. They never fall. */
-export interface Counters {
-  readonly fence: number
-  readonly order: number
-}
-
-/** One change of one row: what it was (null: nothing), what it became, and the fact for the log. */
-export interface Touch {
-  readonly row: Row
-  readonly before: JobRecord | null
-  readonly record: JobRecord | null
-  readonly entry: LogEntry | null
-  /** It follows from an `Erasure` of its group: a journal need not say it. */
-  readonly implied?: boolean
-}
-
-/** All that one group of operations changed: what a journal must hold, and what to publish. */
-export interface Group {
-  readonly settings: ReadonlyMap<string, Setting>
-  readonly counters: Counters
-  /** By queue: what its rate limit has to remember. */
-  readonly starts: ReadonlyMap<string, readonly Start[]>
-  /** By queue. */
-  readonly erasures: ReadonlyMap<string, Erasure>
-  readonly events: readonly StoreEvent[]
-}
-
-/** Everything as it was at one moment; records never change in place. */
-export interface Snapshot {
-  readonly rows: Iterable<StoredRow>
-  readonly settings: ReadonlyMap<string, Setting>
-  readonly counters: Counters
-  /** The newest number in the log of each queue. */
-  readonly logs: ReadonlyMap<string, number>
-  readonly starts: ReadonlyMap<string, readonly Start[]>
-}
-
 const noSetting: Setting = Object.freeze({ value: null, version: 0 })
+
 /**
  * Rows with their indexes, and what the current group of operations did to them. A group ends
  * with `take` (it holds) or with `rollback` (its write has failed, and all is as before).
@@ -233,7 +198,9 @@ export class Rows {
     const row = old?.order === order
       ? old : { record, order, slot: -1, expirySlot: -1, gone: true }
     if (old && old !== row) this.#places.place(old, null)
-    this.#places.place(row, record)
+    this.#places.place(row, withAllFields(record))
+    // A file that was edited by hand may hold more than its counters know.
+    this.restoreCounters({ fence: record.fence, order })
     this.#begin()
   }
 

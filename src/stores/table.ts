@@ -20,6 +20,8 @@ import type {
 
 /** Children that the end of a parent moves in its own step, at most; the sweep does the rest. */
 const followLimit = 1000
+/** Jobs and parents that are looked at for that: a few milliseconds. */
+const lookLimit = 50_000
 
 /**
  * The in-process engine of the embedded stores, and the reference for all others: the operations
@@ -72,17 +74,20 @@ export class Table {
 
   /**
    * Brings at most `limit` blocked jobs in line with what their parents have become; answers how
-   * many moved. The end of one may concern others, down the whole graph.
+   * many moved. The end of one may concern others, down the whole graph. A job with many parents
+   * costs more than one with few: what is looked at is bounded, too.
    */
   follow(limit: number): number {
     const { dependents, byId } = this.rows
     let moved = 0
+    let looked = 0
     for (const row of limit > 0 ? dependents.takeUnjudged() : []) {
       if (row.gone || row.record.phase !== 'blocked') continue
       const judgement = judge(row.record, (id) => byId.get(id)?.record)
       const event = eventFor(row.record, judgement, this.#now())
       if (event && this.rows.step(row, event)) moved += 1
-      if (moved === limit) break
+      looked += 1 + row.record.dependsOn.length
+      if (moved === limit || looked >= lookLimit) break
     }
     return moved
   }

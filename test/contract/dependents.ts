@@ -22,6 +22,14 @@ export function dependentsContract(open: OpenBench): void {
 }
 
 function waiting(open: OpenBench): void {
+  it('jobs of one call keep the order in which they were given, behind their parents', async () => {
+    const bench = await open()
+    await bench.addMany([
+      kin('late', ['p2', 'p1']), kin('p1'), kin('first', ['p1']), kin('second'), kin('p2'),
+    ])
+    expect(ids(await bench.list())).toEqual(['p1', 'first', 'second', 'p2', 'late'])
+  })
+
   it.each([['a', 'b', 'c'], ['c', 'a', 'b']])('waits for the last parent (%s %s %s)', async (
     ...order
   ) => {

@@ -178,3 +178,14 @@ describe('a wrong option is refused, with the path, and nothing is stored', () =
     expect(await recordOf(images, 'a')).toMatchObject({ phase: 'ready', runAt: 5 })
   })
 })
+
+test('an id that is in use is named as the caller knows it', async () => {
+  const { images } = await open()
+  const troupe = await stage.open()
+  await images.add('resize', { file: 'a.jpg' }, { id: 'mine' })
+  const other = troupe.queue<{ work: () => void }>('other')
+  expect((await refusal(other.add('work', undefined, { id: 'mine' }))).message)
+    .toMatch(/^options: id "mine" belongs to/)
+  expect((await refusal(troupe.flow({ a: other.spec('work', undefined, { id: 'mine' }) }))).message)
+    .toMatch(/^jobs\.a: id "mine" belongs to/)
+})

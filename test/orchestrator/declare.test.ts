@@ -118,3 +118,9 @@ describe('a declaration', () => {
     expect(await refusal(images.add('resize', Number.NaN))).toBeInstanceOf(TroupeError)
   })
 })
+
+test('a telemetry that is none is refused: it would fail every attempt', async () => {
+  const forgotten = (() => null) as never
+  expect(await refusal(stage.open({ telemetry: forgotten })))
+    .toMatchObject({ code: 'invalid-option', details: { path: 'createTroupe.telemetry.trace' } })
+})

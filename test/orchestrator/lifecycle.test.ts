@@ -87,6 +87,12 @@ describe('pause', () => {
 })
 
 describe('drain', () => {
+  test('before start is refused: it would be forgotten', async () => {
+    const queue = (await stage.open()).queue('q')
+    expect(await refusal(queue.drain()))
+      .toMatchObject({ code: 'not-started', details: { operation: 'drain' } })
+  })
+
   test('is not taken back by a limit that another process has stored', async () => {
     const runs: string[] = []
     const troupes = [await stage.open(), await stage.open()]

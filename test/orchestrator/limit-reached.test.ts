@@ -72,17 +72,32 @@ describe('job.limitReached()', () => {
     expect(log).toEqual(['a', 'b', 'a', 'b'])
   })
 
-  test('a pause and a resume do not end it', async () => {
+  test('a pause does not end it, a resume does', async () => {
     const { troupe, queue, log } = await open()
     await queue.add('work', 'limit', { id: 'a' })
     await troupe.start()
     await stage.env.settle()
     await queue.pause()
-    await queue.resume()
-    await stage.env.advance(29_999)
+    await stage.env.advance(10_000)
     expect(log).toEqual(['a'])
-    await stage.env.advance(1)
+    expect(await queue.resume()).toBe('resumed')
+    await stage.env.settle()
     expect(log).toEqual(['a', 'a'])
+    expect(await queue.resume()).toBe('not-paused')
+  })
+
+  test('holds for 100 ms at least, so that nothing starts without end', async () => {
+    const troupe = await stage.open()
+    let starts = 0
+    const queue = troupe.queue('now', {
+      tasks: { work: (job: Job) => { if ((starts += 1) < 3) job.limitReached(0) } },
+    })
+    await queue.add('work')
+    await troupe.start()
+    await stage.env.advance(99)
+    expect(starts).toBe(1)
+    await stage.env.advance(101)
+    expect(starts).toBe(3)
   })
 
   test('drain and stop end while it holds', async () => {

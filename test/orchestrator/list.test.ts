@@ -146,6 +146,9 @@ describe('the bulk verbs', () => {
     [{ settledAt: new Date(0) }, {}, 'filter.settledAt'],
     [{ settledAt: { from: 'noon' } }, {}, 'filter.settledAt.from'],
     [{ settledAt: { until: 1 } }, {}, 'filter.settledAt.until'],
+    // A variable that was never set must not match every job.
+    [{ partition: undefined }, {}, 'filter.partition'], [{ task: undefined }, {}, 'filter.task'],
+    [{ meta: { tenant: undefined } }, {}, 'filter.meta.tenant'],
     [[], {}, 'filter'], ['a', {}, 'filter'], [null, {}, 'filter'], [new Date(0), {}, 'filter'],
     [{ limit: 5 }, {}, 'filter.limit'], [{ sort: 'priority' }, {}, 'filter.sort'],
     [{}, { dry: true }, 'options.dry'], [{}, { dryRun: 'no' }, 'options.dryRun'],

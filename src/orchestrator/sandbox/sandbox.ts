@@ -6,6 +6,7 @@ import type { PiscinaModule } from './host.ts'
 
 /** How long a thread waits for another job before it goes. */
 const idleMs = 10_000
+const closeMs = 2000
 
 interface IdleThread {
   readonly thread: SandboxThread
@@ -42,12 +43,22 @@ export class Sandbox {
     if (this.#isNeeded) await this.#load()
   }
 
-  /** Terminates all threads, whatever they do; resolves when they are no more. */
+  /**
+   * Terminates all threads; resolves when they are no more, or after two seconds: native code that
+   * blocks its thread cannot be ended.
+   */
   async close(): Promise<void> {
     this.#isClosed = true
     for (const { timer } of this.#idle) timer.cancel()
     this.#idle = []
-    await Promise.all([...this.#threads].map((thread) => thread.end()))
+    const ended = Promise.all([...this.#threads].map((thread) => thread.end()))
+    await new Promise<void>((resolve) => {
+      const late = this.#env.after(closeMs, resolve)
+      void ended.finally(() => {
+        late.cancel()
+        resolve()
+      })
+    })
   }
 
   async #run(module: string, memoryMb: number | null, job: RunningJob): Promise<unknown> {

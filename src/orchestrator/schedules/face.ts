@@ -190,7 +190,11 @@ function create(request: ScheduleRequest, now: number): StoredSchedule {
     lastAt: null, lastJobId: null, fired: 0, skipped: 0, missed: 0,
   }
   // An occurrence right now belongs to it.
-  return { ...fresh, nextAt: nextBehind(fresh, now - 1) }
+  const nextAt = nextBehind(fresh, now - 1)
+  if (nextAt === null) {
+    throw invalidOption('schedule.endAt', 'behind the first occurrence', request.timing.endAt)
+  }
+  return { ...fresh, nextAt }
 }
 
 function replace(old: StoredSchedule, request: ScheduleRequest, now: number): StoredSchedule {

@@ -3,8 +3,12 @@ import type { StoreEvent } from '../../stores/store.ts'
 import { Firing } from './firing.ts'
 import type { FiringContext } from './firing.ts'
 
-/** Clocks are set and machines sleep: no wait is longer than this. */
+/**
+ * Clocks are set and machines sleep, and a timer knows nothing of that: half of a long wait, an
+ * hour at most, then another look.
+ */
 const longestWaitMs = 3_600_000
+const shortWaitMs = 30_000
 /** A store of several processes may lose a message between them: it is read this often. */
 const safetyNetMs = 60_000
 
@@ -67,7 +71,8 @@ export class Scheduler {
       if (!this.#busy.has(firing)) dueAt = Math.min(dueAt, firing.dueAt)
     }
     if (dueAt === Number.POSITIVE_INFINITY) return
-    const waitMs = Math.min(Math.max(0, dueAt - this.#context.now()), longestWaitMs)
+    const leftMs = Math.max(0, dueAt - this.#context.now())
+    const waitMs = Math.min(leftMs, Math.max(shortWaitMs, leftMs / 2), longestWaitMs)
     this.#timer = this.#context.env.after(waitMs, () => { this.#wake() })
   }
 

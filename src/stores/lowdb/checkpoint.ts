@@ -4,7 +4,7 @@ import type { Adapter, Low } from 'lowdb'
 import { TroupeErrorOf } from '../../errors.ts'
 import type { Env } from '../../env.ts'
 import type { StoredRow } from '../picture.ts'
-import type { Counters, Snapshot } from '../rows.ts'
+import type { Counters, Snapshot } from '../group.ts'
 import type { Setting } from '../settings.ts'
 import type { Start } from '../starts.ts'
 import { damaged } from './segment.ts'
@@ -24,7 +24,7 @@ interface Head {
   readonly counters: Counters
   readonly settings: Readonly<Record<string, Setting>>
   readonly logs: Readonly<Record<string, number>>
-  readonly starts: Readonly<Record<string, readonly Start[]>>
+  readonly starts?: Readonly<Record<string, readonly Start[]>>
   readonly segments: readonly ListedSegment[]
 }
 
@@ -35,7 +35,7 @@ const sliceText = 256 * 1024
 const unsyncedBytes = 4 * 1024 * 1024
 const jobsStart = '"jobs": ['
 const ending = /\n"crc32": "([0-9a-f]{8})"\n\}\n$/
-const headKeys = 'version,group,counters,settings,logs,starts,segments'
+const headKeys = ['version', 'group', 'counters', 'settings', 'logs', 'segments', 'jobs']
 
 /** Reads and writes the checkpoint file, by way of lowdb. */
 export class CheckpointFile {
@@ -213,7 +213,10 @@ function parse(bytes: Buffer, path: string): Checkpoint {
 function parseEdited(bytes: Buffer, path: string): Checkpoint {
   try {
     const whole = JSON.parse(bytes.toString()) as Head & { readonly jobs: readonly StoredRow[] }
-    if (Object.keys(whole).join() !== `${headKeys},jobs`) throw new Error('it is no checkpoint')
+    const missing = headKeys.find((key) => !Object.hasOwn(whole, key))
+    const odd = Object.keys(whole).find((key) => key !== 'starts' && !headKeys.includes(key))
+    if (missing) throw new Error(`it is no checkpoint: it has no ${missing}`)
+    if (odd) throw new Error(`it is no checkpoint: nothing there is called ${odd}`)
     return toCheckpoint(whole, whole.jobs)
   } catch (error) {
     throw damaged(path, firstFault(bytes), (error as Error).message)
@@ -227,7 +230,8 @@ function toCheckpoint(head: Head, rows: readonly StoredRow[]): Checkpoint {
     group, counters, segments, rows,
     settings: new Map(Object.entries(settings)),
     logs: new Map(Object.entries(logs)),
-    starts: new Map(Object.entries(starts)),
+    // Older files have none.
+    starts: new Map(Object.entries(starts ?? {})),
   }
 }
 

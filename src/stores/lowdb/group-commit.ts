@@ -1,6 +1,7 @@
 import { TroupeError, TroupeErrorOf } from '../../errors.ts'
 import type { Broadcast } from '../broadcast.ts'
-import type { Group, Rows, Touch } from '../rows.ts'
+import type { Group, Touch } from '../group.ts'
+import type { Rows } from '../rows.ts'
 import { GroupEncoder } from './record-codec.ts'
 
 /** Where groups go. */

@@ -1,5 +1,5 @@
 import type { Disk, DiskFile } from '../../env.ts'
-import type { Touch } from '../rows.ts'
+import type { Touch } from '../group.ts'
 import { encodeFrame } from './frame.ts'
 import { Segment } from './segment.ts'
 import type { ListedSegment, SegmentEnd, SegmentHeader } from './segment.ts'

@@ -108,6 +108,16 @@ describe('firing', () => {
     expect((await scheduleOf(queue)).missed).toBe(2)
   })
 
+  it('is on time when the machine slept for a part of the wait', async () => {
+    const { queue } = await open()
+    await queue.schedules.upsert('a', { every: '1h', task: 'ping' })
+    await stage.env.advance(60_000)
+    // Timers stand still while a machine sleeps; the clock goes on.
+    stage.env.jump(900_000)
+    await stage.env.advance(2_700_000)
+    expect((await scheduleOf(queue)).fired).toBe(1)
+  })
+
   it('ends with the limit, and goes on with a larger one', async () => {
     const { queue } = await open()
     const spec = { every: '10s', task: 'ping', catchUp: 'all' } as const

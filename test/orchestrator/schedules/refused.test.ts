@@ -31,6 +31,8 @@ describe('a bad schedule', () => {
       'schedule.timeZone'],
     ['a bad start', { ...good, startAt: -1 }, 'invalid-option', 'schedule.startAt'],
     ['an early end', { ...good, startAt: 5, endAt: 4 }, 'invalid-option', 'schedule.endAt'],
+    ['an end before the first occurrence', { ...good, endAt: 5 }, 'invalid-option',
+      'schedule.endAt'],
     ['no occurrences', { ...good, limit: 0 }, 'invalid-option', 'schedule.limit'],
     ['a bad overlap', { ...good, overlap: 'queue' }, 'invalid-option', 'schedule.overlap'],
     ['a bad catchUp', { ...good, catchUp: true }, 'invalid-option', 'schedule.catchUp'],

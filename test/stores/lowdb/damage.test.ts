@@ -3,7 +3,10 @@ import { TroupeError } from '../../../src/errors.ts'
 import { CheckpointFile } from '../../../src/stores/lowdb/checkpoint.ts'
 import { Replay } from '../../../src/stores/lowdb/replay.ts'
 import { Rows } from '../../../src/stores/rows.ts'
+import type { JobRecord } from '../../../src/records/job.ts'
+import { noLimits } from '../../../src/stores/store.ts'
 import { MemoryDisk } from '../../support/memory-disk.ts'
+import { listQuery } from '../../support/records.ts'
 import { VirtualEnv } from '../../support/virtual-env.ts'
 import { always, expectOneOf, file, open, scenario } from './harness.ts'
 import type { Session } from './harness.ts'
@@ -160,4 +163,41 @@ test('a checkpoint without its checksum was edited by hand, and is taken as it i
   disk.put(file, Buffer.from(edited))
   const next = await open(disk)
   expect((await next.store.get(['a']))[0]?.input).toEqual({ file: 'b.jpg' })
+})
+
+test('a checkpoint from before jobs had parents, keys and logs is taken as it is', async () => {
+  const disk = new MemoryDisk()
+  const session = await open(disk)
+  await session.add('a', 'b')
+  await session.store.close()
+  const text = disk.content(file).toString().replace(/,\n"crc32": "\w+"/, '')
+  const whole = JSON.parse(text) as { starts?: unknown; jobs: { record: Partial<JobRecord> }[] }
+  delete whole.starts
+  for (const { record } of whole.jobs) {
+    for (const field of ['parentKeys', 'after', 'dedupe', 'log', 'trace'] as const) {
+      delete record[field]
+    }
+  }
+  disk.put(file, Buffer.from(JSON.stringify(whole)))
+  const next = await open(disk)
+  expect((await next.store.get(['a']))[0])
+    .toMatchObject({ parentKeys: null, after: null, dedupe: null, log: null, trace: null })
+  expect((await next.store.explain('images', 'a', noLimits))?.parents).toEqual([])
+})
+
+test('a job that was written into a checkpoint by hand gets no number twice', async () => {
+  const disk = new MemoryDisk()
+  const session = await open(disk)
+  await session.add('a')
+  await session.store.close()
+  const text = disk.content(file).toString().replace(/,\n"crc32": "\w+"/, '')
+  const whole = JSON.parse(text) as { jobs: { order: number; record: JobRecord }[] }
+  const [job] = whole.jobs
+  if (job) whole.jobs.push({ order: 2, record: { ...job.record, id: 'by hand' } })
+  disk.put(file, Buffer.from(JSON.stringify(whole)))
+  const next = await open(disk)
+  await next.add('b')
+  const page = await next.store.list(listQuery({ limit: 2 }))
+  const rest = await next.store.list(listQuery({ limit: 2, cursor: page.cursor }))
+  expect([...page.records, ...rest.records].map(({ id }) => id)).toEqual(['a', 'by hand', 'b'])
 })
