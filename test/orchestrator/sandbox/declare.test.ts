@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { createTroupe, task, TroupeError } from 'troupe'
 import { afterEach, describe, expect, test } from 'vitest'
 import { systemEnv } from '../../../src/env.ts'
+import { VirtualEnv } from '../../support/virtual-env.ts'
 import { Sandbox } from '../../../src/orchestrator/sandbox/sandbox.ts'
 import { fixture, useBuilt } from './built.ts'
 import { fakeJob } from './fake-job.ts'
@@ -157,4 +158,26 @@ describe('in a process of its own', () => {
       console.log(JSON.stringify([doubled, other]))
     `, [...needed, 'piscina'])).toEqual([8, 'no thread'])
   }, 60_000)
+})
+
+test('closing waits two seconds for a thread that cannot be ended, and no longer', async () => {
+  const env = new VirtualEnv()
+  const never = new Promise<never>(() => undefined)
+  const sandbox = new Sandbox(env, async () => ({
+    Piscina: class {
+      readonly threads = []
+      run = () => never
+      destroy = () => never
+      on = () => this
+    },
+  }))
+  void sandbox.handler(fixture('echo.mjs').href, null)(fakeJob())
+  await env.settle()
+  let closed = false
+  void sandbox.close().then(() => { closed = true })
+  await env.advance(1999)
+  expect(closed).toBe(false)
+  await env.advance(1)
+  expect(closed).toBe(true)
+  expect(env.pendingTimers).toBe(0)
 })
