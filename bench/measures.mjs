@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CHUNK, addAll, heldBytes, noop, payload, quantile } from './load.mjs'
-import { backlog, checkpoint, followed, growth } from './scaling.mjs'
+import { backlog, checkpoint, followed, growth, keyed } from './scaling.mjs'
 
 /** Every measure: (open, options) → a flat object of numbers. `open` makes a fresh driver. */
 export const measures = {
@@ -11,6 +11,7 @@ export const measures = {
   latency: idleLatency,
   heap: (open, { heapJobs }) => heapPerJob(open, heapJobs),
   backlog,
+  keyed,
   checkpoint,
   followed,
   growth,

@@ -19,6 +19,8 @@ const costColumns = [
 const ownColumns = [
   { title: 'add p50, 300 waiting, ms', measure: 'backlog', key: 'fewP50' },
   { title: 'add p50, 50,000 waiting, ms', measure: 'backlog', key: 'manyP50' },
+  { title: 'keyed add p50, 100 keys, ms', measure: 'keyed', key: 'fewP50' },
+  { title: 'keyed add p50, 100,000 keys, ms', measure: 'keyed', key: 'manyP50' },
   { title: 'loop blocked at most, ms', measure: 'checkpoint', key: 'blockedMs' },
   { title: 'µs per job, 10 followed', measure: 'followed', key: 'fewUs' },
   { title: 'µs per job, 10,000 followed', measure: 'followed', key: 'manyUs' },

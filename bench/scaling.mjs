@@ -24,6 +24,31 @@ async function addP50(driver) {
   return quantile(times, 0.5)
 }
 
+/** p50 of an awaited add whose key is new or held, in turn, with 100 keys held and with 100,000. */
+export async function keyed(open, { heapJobs }) {
+  const driver = await open({ concurrency: 10, handler: noop })
+  if (!driver.addKeyed) return {}
+  const fewP50 = await keyedP50(driver, 0, 100)
+  const manyP50 = await keyedP50(driver, 1000, heapJobs)
+  await driver.close()
+  return { fewP50, manyP50, ratio: manyP50 / fewP50 }
+}
+
+async function keyedP50(driver, from, count) {
+  for (let done = 0; done < count; done += 1000) {
+    const length = Math.min(1000, count - done)
+    await driver.addManyKeyed(Array.from({ length }, (_, i) => `key ${from + done + i}`))
+  }
+  const times = []
+  for (let i = 0; i < 500; i++) {
+    const key = i % 2 === 0 ? `key ${from + (i % count)}` : `new ${from + i}`
+    const started = performance.now()
+    await driver.addKeyed(payload(i), key)
+    times.push(performance.now() - started)
+  }
+  return quantile(times, 0.5)
+}
+
 /** The longest time that the event loop was blocked while 100,000 jobs were written at close. */
 export async function checkpoint(open, { heapJobs }) {
   const driver = await open({ concurrency: 10, handler: noop })

@@ -19,6 +19,14 @@ export async function openOn(store, { concurrency, handler, retention = {} }) {
       added += inputs.length
       await queue.addMany(inputs.map(specOf))
     },
+    /** A job that others of the same key are the same work as. */
+    addKeyed: async (input, key) => {
+      await queue.add('work', input, { dedupe: { key, mode: 'simple' } })
+    },
+    addManyKeyed: async (keys) => {
+      const mode = 'simple'
+      await queue.addMany(keys.map((key) => ({ ...specOf(null), dedupe: { key, mode } })))
+    },
     start: () => troupe.start(),
     drained: () => completed(queue, added),
     run: async (input) => (await queue.add('work', input)).result(),
