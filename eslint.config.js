@@ -6,13 +6,14 @@ export default tseslint.config(
       'dist/',
       'bench/',
       'coverage/',
+      'src/dashboard/vite.config.ts', // no part of a TypeScript project
       '.cache/',
       'examples/photos/data/',
       'examples/photos/output/',
     ],
   },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     extends: [...tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true } },
     linterOptions: { reportUnusedDisableDirectives: 'error' },

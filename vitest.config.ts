@@ -12,12 +12,22 @@ export default defineConfig({
     alias: [
       { find: /^troupe$/, replacement: source('src/index.ts') },
       { find: /^troupe\/stores\/lowdb$/, replacement: source('src/stores/lowdb/store.ts') },
+      { find: /^troupe\/stores\/postgres$/, replacement: source('src/stores/postgres/store.ts') },
+      { find: /^troupe\/gateway$/, replacement: source('src/gateway/gateway.ts') },
+      { find: /^troupe\/client$/, replacement: source('src/client/connect.ts') },
       { find: /^troupe\/otel$/, replacement: source('src/otel/open-telemetry.ts') },
+      { find: /^troupe\/testing$/, replacement: source('src/testing/testing.ts') },
+      { find: /^troupe\/testing\/store$/, replacement: source('src/testing/store.ts') },
+      {
+        find: /^troupe\/testing\/arbitraries$/,
+        replacement: source('src/testing/arbitraries.ts'),
+      },
       { find: /^troupe\/machines$/, replacement: source('machines/index.ts') },
     ],
   },
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/postgres/global-setup.ts'], // finds a server, or starts one
     pool: 'forks', // real processes: locks, signals and unhandled rejections behave as for a user
     maxWorkers: '100%',
     testTimeout: 20_000,

@@ -204,7 +204,6 @@ export const jobMachine = setup({
       on: {
         complete: { target: 'completed', actions: ['keepProgress', 'keepResult', 'settle'] },
         fail: { target: 'cancelled', actions: ['keepProgress', 'keepError', 'settleAsAsked'] },
-        timeout: { target: 'cancelled', actions: ['keepProgress', 'keepError', 'settleAsAsked'] },
         snooze: { target: 'cancelled', actions: ['keepProgress', 'settleAsAsked'] },
         release: { target: 'cancelled', actions: ['keepProgress', 'settleAsAsked'] },
         abandon: { target: 'cancelled', actions: ['keepProgress', 'settleAsAsked'] },

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import type { Plugin } from 'vitest/config'
-import type { Mutation } from './mutation-list.ts'
+import type { Mutation } from './mutation.ts'
 
 /** The mutated source; throws when `find` does not occur exactly once. */
 export function applyMutation(mutation: Mutation, code: string): string {

@@ -1,20 +1,16 @@
-/** One protection of the product, taken out: `find` in `file` becomes `replace`. */
-export interface Mutation {
-  readonly name: string
-  /** Relative to the root of the repository. */
-  readonly file: string
-  /** Must occur exactly once in the file. */
-  readonly find: string
-  readonly replace: string
-  /** The tests that should notice: files or folders. */
-  readonly tests: readonly string[]
-}
+import type { Mutation } from './mutation.ts'
+import { gatewayMutations } from './mutation-list-gateway.ts'
+import { sharedMutations } from './mutation-list-shared.ts'
+import { simulatedMutations } from './mutation-list-simulated.ts'
 
 const table = 'src/stores/table.ts'
 const lowdb = 'src/stores/lowdb'
 const dependents = 'src/stores/dependents.ts'
 
 export const mutations: readonly Mutation[] = [
+  ...sharedMutations,
+  ...simulatedMutations,
+  ...gatewayMutations,
   {
     name: 'rev of a commit',
     file: table,
@@ -101,23 +97,23 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'bound of concurrency',
-    file: 'src/orchestrator/queue-actor.ts',
-    find: 'return this.settings.concurrency - this.pool.handlers',
-    replace: 'return this.settings.concurrency',
+    file: 'src/orchestrator/intake.ts',
+    find: 'Math.max(0, settings.concurrency - pool.handlers)',
+    replace: 'settings.concurrency',
     tests: ['test/orchestrator/running.test.ts', 'test/model/memory.test.ts'],
   },
   {
     name: 'no claims while failing',
-    file: 'src/orchestrator/queue-actor.ts',
-    find: 'if (!this.isAccepting || this.#workshop.committer.failing) return 0',
-    replace: 'if (!this.isAccepting) return 0',
+    file: 'src/orchestrator/intake.ts',
+    find: 'this.#context.isAccepting() && !this.#context.workshop.committer.failing',
+    replace: 'this.#context.isAccepting()',
     tests: ['test/orchestrator/failing-store.test.ts'],
   },
   {
     name: 'lost lease ends the attempt',
     file: 'src/orchestrator/leases.ts',
-    find: "if (gone.has(run.record.id)) queue.pool.send(run.record.id, { type: 'lease.lost' })",
-    replace: 'if (gone.has(run.record.id)) void queue',
+    find: "if (lost.has(id)) queue.pool.send(id, { type: 'lease.lost' })",
+    replace: 'if (lost.has(id)) void queue',
     tests: ['test/orchestrator/leases.test.ts'],
   },
   {
@@ -256,7 +252,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a limit is stored before its job goes back',
     file: 'src/orchestrator/job-run.ts',
-    find: "if (outcome.type === 'limit') this.#holdBack(outcome.waitMs)\n    else this.#release()",
+    find: "return outcome.type === 'limit' ? this.#holdBack(outcome.waitMs) : this.#release()",
     replace: "if (outcome.type === 'limit') this.#holdBack(outcome.waitMs)\n    this.#release()",
     tests: ['test/orchestrator/limit-reached.test.ts'],
   },

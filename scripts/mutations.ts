@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { applyMutation } from './mutate-plugin.ts'
 import { mutations } from './mutation-list.ts'
-import type { Mutation } from './mutation-list.ts'
+import type { Mutation } from './mutation.ts'
 
 /**
  * Takes each protection out of the source, one at a time and in memory only, and runs the tests
@@ -17,7 +17,11 @@ const report = join(root, '.cache', `mutation-${process.pid}.json`)
 interface Report {
   readonly numTotalTests: number
   readonly testResults: readonly {
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[]
+    readonly assertionResults: readonly {
+      readonly status: string
+      readonly fullName: string
+      readonly failureMessages: readonly string[]
+    }[]
   }[]
 }
 
@@ -35,8 +39,13 @@ function catcher({ name, tests }: Mutation): string | undefined {
   )
   const { numTotalTests, testResults } = readReport(stderr)
   if (numTotalTests === 0) throw new Error(`${name}: no test ran`)
-  return testResults.flatMap(({ assertionResults }) => assertionResults)
-    .find(({ status }) => status === 'failed')?.fullName
+  const failed = testResults.flatMap(({ assertionResults }) => assertionResults)
+    .find(({ status }) => status === 'failed')
+  if (!failed) return undefined
+  // A simulation says in its first line which seed has broken which promise.
+  const [message = ''] = failed.failureMessages
+  const seed = /seed \d+ breaks [^\n]*/.exec(message)?.[0]
+  return seed === undefined ? failed.fullName : `the simulator: ${seed}`
 }
 
 function readReport(stderr: string): Report {

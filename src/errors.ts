@@ -59,11 +59,21 @@ export interface ErrorDetails {
   'slow-consumer': { readonly limit: number }
   /** The store could not write or read; nothing of the operation took effect, if not said so. */
   'store-failed': { readonly operation: string }
-  /** Another process holds the file. */
-  'store-locked': { readonly file: string; readonly holder: string }
+  /** Another process holds the file. `gateway`: where that one is to be reached, if it said so. */
+  'store-locked': {
+    readonly file: string
+    readonly holder: string
+    readonly gateway: string | null
+  }
   /** The stored bytes make no sense at `offset` of `file`; nothing was changed. */
   'store-damaged': { readonly file: string; readonly offset: number }
   'missing-package': { readonly package: string }
+  /** A client's gateway refused; `code` is what it said, in a word of its own. */
+  'gateway-refused': { readonly code: string; readonly status: number }
+  /** A client had no answer of its gateway. What it asked for may have been done all the same. */
+  'unreachable': { readonly url: string; readonly problem: string }
+  /** A client that observes was away, or behind, for longer than the log can tell. */
+  'missed-transitions': { readonly why: string }
 }
 
 export type Code = keyof ErrorDetails

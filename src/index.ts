@@ -5,7 +5,7 @@ export type {
   InputOf, ModuleTask, ResultOf, Task, TaskDefaults, Tasks,
 } from './orchestrator/tasks.ts'
 export type { Job, Middleware, Parent, RunningJob } from './orchestrator/job.ts'
-export type { Queue, Spec } from './orchestrator/queue.ts'
+export type { Queue, QueueStatus, Spec, WithTransaction } from './orchestrator/queue.ts'
 export type {
   QueueSchedules, Schedule, ScheduleRule, ScheduleSpec,
 } from './orchestrator/schedules/schedules.ts'
@@ -39,8 +39,8 @@ export { TroupeError, UnrecoverableError } from './errors.ts'
 export type { Code, ErrorDetails, TroupeErrorOf } from './errors.ts'
 export type { Env } from './env.ts'
 export { memoryStore } from './stores/memory.ts'
-export type { Capabilities, Change, Store } from './stores/store.ts'
-export type { Counts, WorkerInfo } from './stores/reading.ts'
+export type { Capabilities, Change, Store, Transaction } from './stores/store.ts'
+export type { Counts, Finding, WorkerInfo } from './stores/reading.ts'
 export type {
   FailureReason, JobError, Json, Phase, Progress, SettledState, State,
 } from '../machines/vocabulary.ts'

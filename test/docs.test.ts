@@ -1,20 +1,17 @@
-import { execFile } from 'node:child_process'
 import {
-  existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync,
+  existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join, relative, resolve } from 'node:path'
-import { promisify } from 'node:util'
+import { dirname, join, relative } from 'node:path'
 import ts from 'typescript'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, inject, it } from 'vitest'
 import { chartSections, replaceSections } from '../scripts/chart-sections.ts'
+import { appOf, blocksOf, root, runProgram, tsconfig } from './docs/blocks.ts'
+import { newSchemaName, withClient } from './support/postgres/schemas.ts'
 
-const root = resolve(import.meta.dirname, '..')
-const tsconfig = join(root, 'tsconfig.json')
 const scratch = join(root, '.cache', `docs-${process.pid}`)
 const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...markdownBelow('docs')]
 
-interface Block {
+interface Program {
   /** Page and line, so that a failure says where to look. */
   readonly name: string
   readonly file: string
@@ -26,44 +23,64 @@ function markdownBelow(folder: string): string[] {
     .filter((name) => name.endsWith('.md')).map((name) => join(folder, name)).sort()
 }
 
-function blocksOf(page: string): Block[] {
-  const text = readFileSync(join(root, page), 'utf8')
-  return [...text.matchAll(/^```ts\n(.*?)^```/gms)].map((match) => {
-    const line = text.slice(0, match.index).split('\n').length + 1
+function programsOf(page: string): Program[] {
+  return blocksOf(page).filter(({ file }) => file === null).map(({ line, code }) => {
     const file = join(scratch, `${page.replaceAll(/\W/g, '-')}-${line}.ts`)
-    return { name: `${page}:${line}`, file, code: match[1] ?? '' }
+    return { name: `${page}:${line}`, file, code }
   })
 }
 
-const blocks = pages.flatMap(blocksOf)
+const programs = pages.flatMap(programsOf)
 mkdirSync(scratch, { recursive: true })
-for (const { file, code } of blocks) writeFileSync(file, `${code}\nexport {}\n`)
+for (const { file, code } of programs) writeFileSync(file, `${code}\nexport {}\n`)
 afterAll(() => { rmSync(scratch, { recursive: true, force: true }) })
 
+/** The files of apps that pages describe, written down as Node would read them. */
+function writeApps(): string[] {
+  const write = (page: string, name: string, code: string): string => {
+    const file = join(scratch, page.replaceAll(/\W/g, '-'), name)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, code.replaceAll(/'(\.\.?\/[^']+)'/g, "'$1.ts'")) // a bundler finds them
+    return file
+  }
+  const resize = readFileSync(join(root, 'test/examples/next/resize.ts'), 'utf8')
+  write('docs/gateway.md', 'resize.ts', resize)
+  return pages.flatMap((page) =>
+    [...appOf(page)].map(([name, code]) => write(page, name, `${code}\nexport {}\n`)))
+}
+
+/** A database that is there while `work` goes on. */
+async function withDatabase(work: (url: string) => Promise<void>): Promise<void> {
+  const server = inject('postgresUrl')
+  if (!server) throw new Error(`no PostgreSQL: ${inject('postgresFault') ?? 'not looked for'}`)
+  const url = new URL(server)
+  const name = newSchemaName()
+  url.pathname = `/${name}`
+  await withClient(server, (client) => client.query(`create database ${name}`))
+  try {
+    await work(url.href)
+  } finally {
+    await withClient(server, (client) => client.query(`drop database ${name} with (force)`))
+  }
+}
+
 describe('the code in the docs', () => {
-  it.each(blocks)('of $name runs', async ({ file }) => {
-    const cwd = mkdtempSync(join(tmpdir(), 'troupe-docs-'))
-    try {
-      const { stderr } = await promisify(execFile)(
-        process.execPath, ['--import', import.meta.resolve('tsx'), file],
-        { cwd, timeout: 60_000, env: { ...process.env, TSX_TSCONFIG_PATH: tsconfig } },
-      )
-      expect(stderr).toBe('')
-    } finally {
-      rmSync(cwd, { recursive: true, force: true })
-    }
+  it.each(programs)('of $name runs', async ({ file, code }) => {
+    if (!code.includes('DATABASE_URL')) return void await runProgram(file)
+    return withDatabase(async (url) => void await runProgram(file, { DATABASE_URL: url }))
   }, 70_000)
 
   it('compiles under strict', () => {
     const config = ts.readConfigFile(tsconfig, (path) => ts.sys.readFile(path))
     const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, root)
-    const program = ts.createProgram(blocks.map(({ file }) => file), options)
+    const files = [...programs.map(({ file }) => file), ...writeApps()]
+    const program = ts.createProgram(files, options)
     const problems = ts.getPreEmitDiagnostics(program).map((problem) => {
       const page = relative(scratch, problem.file?.fileName ?? '')
       return `${page}: ${ts.flattenDiagnosticMessageText(problem.messageText, ' ')}`
     })
     expect(problems).toEqual([])
-  }, 60_000)
+  }, 180_000)
 })
 
 describe('the pages', () => {

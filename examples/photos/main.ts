@@ -8,18 +8,23 @@ import type { CommandLine } from './command-line.ts'
 import { ordersFor } from './orders.ts'
 import { findPhotos } from './photos.ts'
 import { isSettled, listJobs, openRun } from './run.ts'
+import type { Page } from './page-server.ts'
 import type { Phase } from './run.ts'
 import { onStop } from './signals.ts'
 import { summarize } from './summary.ts'
 import { missingPackage, UsageError } from './usage-error.ts'
 
 /** The image queue of a web shop. Answers the exit code. */
-async function makeThumbnails({ folder, data, output }: CommandLine): Promise<number> {
+async function makeThumbnails(commandLine: CommandLine): Promise<number> {
+  const { folder, data, output, port, stay } = commandLine
   const photos = await findPhotos(folder)
   const { resize } = await load(import('./resize.ts'))
+  const { thumbnailsIn } = await load(import('./thumbnails.ts'))
+  const { openPage } = await load(import('./page-server.ts'))
   const { show } = await load(process.stdout.isTTY ? import('./bars.ts') : import('./lines.ts'))
   await mkdir(output, { recursive: true })
 
+  let page: Page | null = null
   const troupe = await createTroupe({ store: lowdbStore(join(data, 'jobs.json')) })
   try {
     const images = troupe.queue('image_processing', {
@@ -31,8 +36,16 @@ async function makeThumbnails({ folder, data, output }: CommandLine): Promise<nu
       // The table is about the whole run: keep its jobs, however many.
       retention: { completed: 1_000_000, failed: 1_000_000 },
     })
+    const folders = { uploads: join(data, 'uploads'), thumbnails: join(data, 'thumbnails') }
+    const uploads = troupe.queue('uploads', {
+      concurrency: 2,
+      tasks: { thumbnails: thumbnailsIn(folders) },
+    })
     const { jobs, found } = await openRun(images, ordersFor(photos, output))
     console.log(found)
+    page = await openPage(troupe, { port, ...folders })
+    console.log(`Watch the queue at ${page.url}/queues/`)
+    console.log(`Drop pictures of your own at ${page.url}`)
 
     const phase$ = new BehaviorSubject<Phase>('running')
     const shown = show({ images, jobs, phase$ })
@@ -46,9 +59,12 @@ async function makeThumbnails({ folder, data, output }: CommandLine): Promise<nu
     ).subscribe()
 
     await troupe.start()
-    onStop(() => {
-      phase$.next('stopping')
-      void images.drain()
+    const stopped = new Promise<void>((resolve) => {
+      onStop(() => {
+        phase$.next('stopping')
+        void Promise.all([images.drain(), uploads.drain()])
+        resolve()
+      })
     })
     await images.idle()
     phase$.next('ended')
@@ -58,8 +74,14 @@ async function makeThumbnails({ folder, data, output }: CommandLine): Promise<nu
     console.log(summarize(records))
     const left = records.filter((record) => !isSettled(record)).length
     if (left > 0) console.log(`Stopped: ${left} jobs are left, and npm start carries on with them.`)
+    if (stay && left === 0) {
+      console.log(`The page stays at ${page.url}. Ctrl-C ends it.`)
+      await stopped
+    }
+    await uploads.idle()
     return records.some(({ state }) => state === 'failed') ? 1 : 0
   } finally {
+    await page?.close()
     await troupe.stop()
   }
 }

@@ -73,7 +73,7 @@ async function encodeBelow(
 }
 
 /** A kill leaves the old picture or the new one. The next attempt overwrites the partial file. */
-async function saveWhole(file: string, bytes: Buffer): Promise<void> {
+export async function saveWhole(file: string, bytes: Buffer): Promise<void> {
   const partial = `${file}.part`
   await writeFile(partial, bytes, { flush: true })
   await rename(partial, file)

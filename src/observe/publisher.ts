@@ -1,37 +1,31 @@
-import { Subject } from 'rxjs'
 import type { Observable, Subscriber } from 'rxjs'
 import type { JobRecord } from '../records/job.ts'
 import { cursorOf } from '../records/transition.ts'
-import type { LogEntry, Transition } from '../records/transition.ts'
-import type { Change, StoreEvent } from '../stores/store.ts'
+import type { Transition } from '../records/transition.ts'
+import type { Store, StoreEvent } from '../stores/store.ts'
 import { SafeObservable } from './safe-observable.ts'
 import type { ReportError } from './safe-observable.ts'
+import { Tail } from './tail.ts'
+import type { Following, LogListener } from './tail.ts'
 
 /** Hears every committed record of one job: null after its removal, `'over'` when all ends. */
 export type JobListener = (news: JobRecord | null | 'over') => void
 
-/** Hears of every committed change. */
-export interface LogListener {
-  entry(entry: LogEntry): void
-  /** Nothing comes any more. */
-  over(): void
-}
-
 /**
- * Serves committed changes to observers, all in the same order: the store tells one event after
- * the other, also when an observer causes the next one while it is told. Streams of single jobs
- * are found by id, so that a change costs the same however many jobs are followed.
+ * Serves what was committed to observers. Streams of single jobs move with the news of the store,
+ * at once, and are found by id, so that a change costs the same however many jobs are followed.
+ * Observers of logs hear the numbered log, which a shared store tells a little later.
  */
 export class Publisher {
   /** Takes what observers throw. */
   readonly report: ReportError
   readonly #jobs = new Map<string, Set<JobListener>>()
-  readonly #queues = new Map<string, Subject<Transition>>()
-  readonly #all = new Set<LogListener>()
+  readonly #tail: Tail
   #closed = false
 
-  constructor(report: ReportError) {
+  constructor(store: Pick<Store, 'tail'>, report: ReportError) {
     this.report = report
+    this.#tail = new Tail(store)
   }
 
   /** The troupe has stopped: nothing comes any more. */
@@ -40,27 +34,31 @@ export class Publisher {
   }
 
   receive(event: StoreEvent): void {
-    if (event.type === 'changes') for (const change of event.changes) this.#tell(change)
+    if (event.type === 'changes') {
+      for (const { entry, record } of event.changes) this.#tell(entry.jobId, record)
+    } else if (event.type === 'moved') {
+      for (const { id, record } of event.jobs) this.#tell(id, record)
+    }
   }
 
-  /** Live transitions of one queue from now on. */
+  /** Live transitions of one queue from now on; on a shared store only once the tail is there. */
   transitions(queue: string): Observable<Transition> {
     return this.observable((subscriber) => {
-      if (this.#closed) {
-        subscriber.complete()
-        return subscriber
-      }
-      let subject = this.#queues.get(queue)
-      if (!subject) this.#queues.set(queue, subject = new Subject())
-      return subject.subscribe(subscriber)
+      const { begun, stop } = this.follow({
+        entry: (entry) => {
+          if (entry.cursor === '') entry.cursor = cursorOf(queue, entry.seq)
+          subscriber.next(entry)
+        },
+        over: () => { subscriber.complete() },
+      }, queue)
+      begun.catch((error: unknown) => { subscriber.error(error) })
+      return stop
     })
   }
 
-  /** Tells `listener` each log entry of every queue from now on; the answer ends that. */
-  follow(listener: LogListener): () => void {
-    if (this.#closed) listener.over()
-    else this.#all.add(listener)
-    return () => { this.#all.delete(listener) }
+  /** Tells `listener` each log entry of one queue, or of every queue. */
+  follow(listener: LogListener, queue: string | null = null): Following {
+    return this.#tail.follow(listener, queue)
   }
 
   /** Calls `listener` with each change of one job from now on; the answer ends that. */
@@ -74,9 +72,9 @@ export class Publisher {
     }
   }
 
-  /** How many jobs somebody follows. */
-  get followed(): number {
-    return this.#jobs.size
+  /** Jobs that somebody follows. */
+  get followed(): Pick<ReadonlyMap<string, unknown>, 'has' | 'keys' | 'size'> {
+    return this.#jobs
   }
 
   observable<T>(subscribe: (subscriber: Subscriber<T>) => (() => void) | object): Observable<T> {
@@ -92,20 +90,11 @@ export class Publisher {
       for (const listener of [...listeners]) listener('over')
     }
     this.#jobs.clear()
-    for (const subject of this.#queues.values()) subject.complete()
-    this.#queues.clear()
-    for (const listener of [...this.#all]) listener.over()
-    this.#all.clear()
+    this.#tail.close()
   }
 
-  #tell({ entry, record }: Change): void {
-    const listeners = this.#jobs.get(entry.jobId)
+  #tell(id: string, record: JobRecord | null): void {
+    const listeners = this.#jobs.get(id)
     if (listeners) for (const listener of [...listeners]) listener(record)
-    const subject = this.#queues.get(entry.queue)
-    if (subject?.observed) {
-      if (entry.cursor === '') entry.cursor = cursorOf(entry.queue, entry.seq)
-      subject.next(entry)
-    }
-    for (const listener of this.#all) listener.entry(entry)
   }
 }

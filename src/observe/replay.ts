@@ -13,73 +13,100 @@ export interface ObserveOptions {
    * Or the `cursor` of a transition: go on right behind it. Default `'now'`.
    */
   readonly from?: string
+  /**
+   * Called once, when all that was there has been told: what comes from then on is live. Gets the
+   * cursor of that place, which is one to go on from although no transition may have come yet.
+   */
+  readonly onLive?: (cursor: string) => void
 }
 
 /** Entries read from the log at a time. */
 const pageSize = 500
+
+type ReplaySource = Pick<Store, 'readLog' | 'counts' | 'capabilities'>
+
+/** Every transition of one queue from now on. */
+export function transitions(
+  store: ReplaySource, publisher: Publisher, queue: string,
+): Observable<Transition> {
+  const { multiProcess } = store.capabilities
+  return multiProcess ? observe(store, publisher, { queue }) : publisher.transitions(queue)
+}
 
 /**
  * Transitions from a point of the log on, first replayed, then live, without a gap or a duplicate
  * at the seam. Ends with `cursor-too-old` when the log was trimmed past the cursor.
  */
 export function observe(
-  store: Pick<Store, 'readLog' | 'counts'>, publisher: Publisher, options: ObserveOptions = {},
+  store: ReplaySource, publisher: Publisher, options: ObserveOptions = {},
 ): Observable<Transition> {
-  const { queue = null, from = 'now' } = options
+  const { queue = null, from = 'now', onLive } = options
   if (typeof from !== 'string') {
     throw invalidOption('from', "'start', 'now' or the cursor of a transition", from)
   }
   const start = from === 'start' || from === 'now' ? new Map<string, number>() : parseCursor(from)
   return publisher.observable((subscriber) => {
-    const replay = new Replay(store, subscriber, queue, new Map(start))
-    const stop = publisher.follow({
+    const replay = new Replay(store, subscriber, queue, new Map(start), onLive)
+    const { begun, stop } = publisher.follow({
       entry: (entry) => { replay.live(entry) },
       over: () => { subscriber.complete() },
-    })
-    const run = from === 'now' ? replay.skip() : replay.run(from === 'start')
+    }, queue)
+    const run = from === 'now' ? replay.skip(begun) : replay.run(begun, from === 'start')
     run.catch((error: unknown) => { subscriber.error(error) })
     return stop
   })
 }
 
 class Replay {
-  readonly #store: Pick<Store, 'readLog' | 'counts'>
+  readonly #store: ReplaySource
   readonly #subscriber: Subscriber<Transition>
   readonly #queue: string | null
   /** Behind which number of each queue the subscriber stands. */
   readonly #position: Map<string, number>
+  readonly #onLive: ((cursor: string) => void) | undefined
   /** Live entries that came during the replay; null once it is over. */
   #held: LogEntry[] | null = []
 
   constructor(
-    store: Pick<Store, 'readLog' | 'counts'>, subscriber: Subscriber<Transition>,
-    queue: string | null, position: Map<string, number>,
+    store: ReplaySource, subscriber: Subscriber<Transition>, queue: string | null,
+    position: Map<string, number>, onLive?: (cursor: string) => void,
   ) {
     this.#store = store
     this.#subscriber = subscriber
     this.#queue = queue
     this.#position = position
+    this.#onLive = onLive
   }
 
   live(entry: LogEntry): void {
-    if (this.#queue !== null && entry.queue !== this.#queue) return
     if (this.#held) this.#held.push(entry)
     else this.#emit(entry)
   }
 
   /** Live only, but with the place of every queue in the cursor from the first transition on. */
-  async skip(): Promise<void> {
-    for (const queue of await this.#queues()) {
-      const { newest } = await this.#store.readLog(queue, Number.MAX_SAFE_INTEGER, 1)
-      const first = this.#held?.find((entry) => entry.queue === queue)
-      this.#position.set(queue, first ? first.seq - 1 : newest)
+  async skip(begun: Promise<void>): Promise<void> {
+    // Asked at once: what is committed after the subscription shall be told.
+    await Promise.all([this.#skip(), begun])
+    if (this.#store.capabilities.multiProcess) {
+      // The tail may have begun later than that.
+      for (const queue of await this.#queues()) await this.#replay(queue, true)
     }
     this.#begin()
   }
 
-  async run(fromStart: boolean): Promise<void> {
+  async run(begun: Promise<void>, fromStart: boolean): Promise<void> {
+    // Read earlier, the log may lack what the tail does not tell.
+    await begun
     for (const queue of await this.#queues()) await this.#replay(queue, fromStart)
     this.#begin()
+  }
+
+  async #skip(): Promise<void> {
+    for (const queue of await this.#queues()) {
+      const { newest } = await this.#store.readLog(queue, Number.MAX_SAFE_INTEGER, 1)
+      const first = this.#held?.find((entry) => entry.queue === queue)
+      this.#position.set(queue, first ? Math.min(first.seq - 1, newest) : newest)
+    }
   }
 
   async #queues(): Promise<readonly string[]> {
@@ -94,6 +121,7 @@ class Replay {
     const held = this.#held ?? []
     for (let index = 0; index < held.length; index += 1) this.#emit(held[index] as LogEntry)
     this.#held = null
+    if (!this.#subscriber.closed) this.#onLive?.(toCursor(this.#position))
   }
 
   async #replay(queue: string, fromStart: boolean): Promise<void> {

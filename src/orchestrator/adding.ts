@@ -3,11 +3,11 @@ import { unknownParent } from '../records/graph-errors.ts'
 import { toJson } from '../records/json.ts'
 import type { NewJob } from '../records/job.ts'
 import { addOptionNames, parseName, toNewJob } from '../records/options.ts'
-import type { InsertAnswer, Store } from '../stores/store.ts'
+import type { InsertAnswer, Store, Transaction } from '../stores/store.ts'
 import { parseWith } from './attempt.ts'
 import { Handle } from './handle.ts'
 import type { HandleContext } from './handle.ts'
-import type { QueueSettings } from './queue-actor.ts'
+import type { QueueSettings } from './workshop.ts'
 import { checkNames } from './tasks.ts'
 
 /** What adding needs of the troupe. */
@@ -64,10 +64,10 @@ export class Adding {
   }
 
   insert(
-    jobs: readonly NewJob[], operation: 'add' | 'addMany',
+    jobs: readonly NewJob[], operation: 'add' | 'addMany', transaction: Transaction | null,
   ): Promise<readonly Handle<unknown>[]> {
     const nameOf = (index: number): string => (operation === 'add' ? 'options' : `jobs[${index}]`)
-    return insertJobs(this.#context, jobs, operation, nameOf)
+    return insertJobs(this.#context, jobs, operation, nameOf, transaction)
   }
 }
 
@@ -77,7 +77,7 @@ export class Adding {
  */
 export async function insertJobs(
   context: AddingContext, jobs: readonly NewJob[], operation: string,
-  nameOf: (index: number) => string,
+  nameOf: (index: number) => string, transaction: Transaction | null = null,
 ): Promise<readonly Handle<unknown>[]> {
   // A schema may have taken its time.
   context.assertOpen(operation)
@@ -89,7 +89,9 @@ export async function insertJobs(
   }
   const maxQueued = context.maxQueued()
   try {
-    const answers = await context.store.insert(jobs, maxQueued ? { maxQueued } : {})
+    const answers = await context.store.insert(jobs, {
+      ...(maxQueued ? { maxQueued } : {}), ...(transaction ? { transaction } : {}),
+    })
     return answers.map((answer) => toHandle(answer, context.handles))
   } catch (error) {
     throw inWordsOfTheCaller(error, nameOf)

@@ -7,10 +7,13 @@ import { cloneJson, toJson } from '../records/json.ts'
 import { toProgress } from '../records/progress.ts'
 import type { ProgressInput } from '../records/progress.ts'
 import { firstIssue } from '../records/standard-schema.ts'
+import type { Transaction } from '../stores/store.ts'
+import { leaseLost } from './interruption.ts'
 import type { Parent, RunningJob } from './job.ts'
 import type { LazySignal } from './lazy-signal.ts'
 import { limitReached, snooze } from './leaving.ts'
 import type { Reports } from './reports.ts'
+import { parseTransaction } from './transaction.ts'
 import type { TaskDefinition } from './tasks.ts'
 
 /** How the handler of one attempt ended. */
@@ -37,6 +40,8 @@ export interface AttemptContext {
   readonly now: () => number
   /** The parents of a job that has some; asks until the store answers. */
   readonly parents: (record: JobRecord, signal: LazySignal) => Promise<readonly Parent[]>
+  /** Ends the job in a transaction of the handler's. */
+  readonly complete: (transaction: Transaction, result: Json) => Promise<void>
 }
 
 const nobody: readonly never[] = Object.freeze([])
@@ -100,6 +105,14 @@ class AttemptJob implements RunningJob {
 
   limitReached(wait: Duration): never {
     limitReached(wait)
+  }
+
+  async complete(transaction: Transaction, result?: unknown): Promise<void> {
+    const { complete, resultLimit } = this.#context
+    const checked = parseTransaction(transaction, 'transaction')
+    const json = result === undefined ? null : toJson(result, 'result', resultLimit)
+    if (this.#ended) throw leaseLost(this.id)
+    await complete(checked, json)
   }
 
   onEnd(listener: () => void): void {

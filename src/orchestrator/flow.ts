@@ -2,6 +2,7 @@ import { invalidOption, TroupeError } from '../errors.ts'
 import type { NewJob } from '../records/job.ts'
 import { parentsLimit } from '../records/options.ts'
 import { cycleError } from '../records/graph-errors.ts'
+import type { Transaction } from '../stores/store.ts'
 import { insertJobs } from './adding.ts'
 import type { Adding, AddingContext } from './adding.ts'
 import type { JobHandle } from './handle.ts'
@@ -49,7 +50,7 @@ export class CheckedSpec implements JobSpec {
 
 /** Adds a whole graph in one atomic write. */
 export async function addFlow<const G extends Flow>(
-  context: AddingContext, specs: G, after: After<G>,
+  context: AddingContext, specs: G, after: After<G>, transaction: Transaction | null,
 ): Promise<FlowHandles<G>> {
   const keys = Object.keys(checkedObject(specs, 'jobs'))
   const edges = Object.entries(checkedObject(after, 'after'))
@@ -65,6 +66,7 @@ export async function addFlow<const G extends Flow>(
   try {
     const handles = await insertJobs(
       context, [...jobs.values()], 'flow', (index) => `jobs.${keys[index] ?? index}`,
+      transaction,
     )
     return Object.fromEntries(keys.map((key, index) => [key, handles[index]])) as
       unknown as FlowHandles<G>

@@ -41,6 +41,11 @@ export interface JobHandle<Result = unknown> {
   result(options?: ResultOptions): Promise<Result>
   /** Asks for the end of the job; `reason` is kept on the record. */
   cancel(reason?: string): Promise<CancelAnswer>
+  /**
+   * Tells everybody that the transaction in which the job was added, or completed, has committed.
+   * To be called after the commit; without it others find out by themselves, within 5 s.
+   */
+  wake(): void
 }
 
 /** What a handle needs of its troupe. */
@@ -48,6 +53,8 @@ export interface HandleContext {
   readonly env: Env
   readonly streams: JobStreams
   cancel(queue: string, id: string, reason?: string): Promise<CancelAnswer>
+  /** Jobs of the queue may have become ready in a transaction. */
+  wake(queue: string): void
   /** Called when somebody waits; answers how to take it back. */
   waiting(reject: (error: Error) => void): () => void
   report(message: string, error: unknown): void
@@ -98,6 +105,10 @@ export class Handle<Result> implements JobHandle<Result> {
 
   cancel(reason?: string): Promise<CancelAnswer> {
     return this.#context.cancel(this.queue, this.id, reason)
+  }
+
+  wake(): void {
+    this.#context.wake(this.queue)
   }
 
   async result(options: ResultOptions = {}): Promise<Result> {

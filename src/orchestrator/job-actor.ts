@@ -1,7 +1,8 @@
 import type { Json, State } from '../../machines/vocabulary.ts'
 import type { JobRecord } from '../records/job.ts'
 import type { Actor, ActorLogic, Snapshot } from './actors.ts'
-import type { JobRun, RunEvent } from './job-run.ts'
+import type { JobRun } from './job-run.ts'
+import type { RunEvent } from './run-event.ts'
 
 /** The snapshot of a live job's actor: always the committed state. */
 export type RunSnapshot = Snapshot<Json> & { readonly value: State; readonly context: JobRecord }

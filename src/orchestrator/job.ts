@@ -1,6 +1,7 @@
 import type { JobError, SettledState } from '../../machines/vocabulary.ts'
 import type { Duration } from '../duration.ts'
 import type { ProgressInput } from '../records/progress.ts'
+import type { Transaction } from '../stores/store.ts'
 
 /** What a handler gets: one attempt of one job. */
 export interface Job<out Input = unknown> {
@@ -44,6 +45,14 @@ export interface Job<out Input = unknown> {
    * takes that back.
    */
   limitReached(wait: Duration): never
+  /**
+   * Ends the job in a transaction of yours: its end, with this result, and what you write in the
+   * transaction hold together, or not at all. The transaction is yours to commit; anything with
+   * `query(text, values)` on its connection will do. What the handler returns then counts only if
+   * the transaction was rolled back. Rejects with `job-cancelled` or `lease-lost` when the job may
+   * not be completed any more: roll back then. Only on the PostgreSQL store, and not in a sandbox.
+   */
+  complete(transaction: Transaction, result?: unknown): Promise<void>
 }
 
 /** A job as what runs handlers sees it. */

@@ -1,11 +1,8 @@
 import type { Env, Timer } from '../env.ts'
 import type { Beat, Store } from '../stores/store.ts'
-import type { JobRun } from './job-run.ts'
-import { leaseMs } from './queue-actor.ts'
+import type { Lease } from './lease.ts'
+import type { Outage } from './outage.ts'
 import type { QueueActor } from './queue-actor.ts'
-
-/** Time between two heartbeats: two may be lost before a lease lapses. */
-const beatMs = leaseMs / 3
 
 /** How long a stop waits for the answer to the last heartbeat. */
 const leaveMs = 1000
@@ -13,55 +10,61 @@ const leaveMs = 1000
 /** The version of this package; a test holds it equal to its manifest. */
 export const version = '0.1.0'
 
+/** One thing that a heartbeat speaks of. */
+interface Held {
+  readonly queue: QueueActor
+  readonly id: string
+  readonly fence: number
+  readonly startedAt: number | null
+}
+
+interface LeasesContext {
+  readonly env: Env
+  readonly store: Pick<Store, 'renew' | 'capabilities'>
+  readonly worker: string
+  readonly lease: Lease
+  readonly outage: Outage
+  readonly queues: () => Iterable<QueueActor>
+  readonly now: () => number
+  readonly report: (message: string, error: unknown) => void
+}
+
 /**
- * The heartbeat of this process: extends the leases of everything that runs here, and ends what
- * has lost its lease. When the store cannot be reached, handlers are aborted before their leases
- * can lapse, by the process's own monotonic clock.
+ * The heartbeat of this process: extends the leases of everything that runs or waits here, and
+ * ends what has lost its lease. Beside it a watch ends what may soon be another worker's, by the
+ * process's own monotonic clock, whether or not the store answers.
  */
 export class Leases {
-  readonly #env: Env
-  readonly #store: Pick<Store, 'renew' | 'capabilities'>
-  readonly #worker: string
-  readonly #queues: () => Iterable<QueueActor>
-  readonly #now: () => number
-  readonly #report: (message: string, error: unknown) => void
+  readonly #context: LeasesContext
   #startedAt = 0
-  #timer: Timer | null = null
+  #beating: Timer | null = null
+  #watching: Timer | null = null
   #running = false
 
-  constructor(context: {
-    readonly env: Env
-    readonly store: Pick<Store, 'renew' | 'capabilities'>
-    readonly worker: string
-    readonly queues: () => Iterable<QueueActor>
-    readonly now: () => number
-    readonly report: (message: string, error: unknown) => void
-  }) {
-    this.#env = context.env
-    this.#store = context.store
-    this.#worker = context.worker
-    this.#queues = context.queues
-    this.#now = context.now
-    this.#report = context.report
+  constructor(context: LeasesContext) {
+    this.#context = context
   }
 
   start(): void {
     this.#running = true
-    this.#startedAt = this.#now()
+    this.#startedAt = this.#context.now()
     this.#beat()
+    if (this.#context.store.capabilities.multiProcess) this.#watch()
   }
 
   /** Resolves when the store has heard that this worker is gone, or does not listen. */
   async stop(): Promise<void> {
+    const { env, store, report } = this.#context
     const started = this.#running
     this.#running = false
-    this.#timer?.cancel()
+    this.#beating?.cancel()
+    this.#watching?.cancel()
     if (!started) return
-    const said = this.#store.renew(this.#say([], true)).catch((error: unknown) => {
-      this.#report('the store refused the last heartbeat', error)
+    const said = store.renew(this.#say([], true)).catch((error: unknown) => {
+      report('the store refused the last heartbeat', error)
     })
     await new Promise<void>((resolve) => {
-      const late = this.#env.after(leaveMs, resolve)
+      const late = env.after(leaveMs, resolve)
       void said.finally(() => {
         late.cancel()
         resolve()
@@ -69,50 +72,94 @@ export class Leases {
     })
   }
 
-  #say(held: readonly JobRun[], leaving: boolean): Beat {
-    const queues = [...this.#queues()]
+  #say(held: readonly Held[], leaving: boolean): Beat {
+    const { worker, queues, lease } = this.#context
+    const declared = [...queues()]
     return {
-      worker: this.#worker,
-      queues: queues.map(({ settings: { name, tasks } }) => ({ name, tasks: [...tasks.keys()] })),
+      worker,
+      queues: declared.map(({ settings: { name, tasks } }) => ({ name, tasks: [...tasks.keys()] })),
       version,
       startedAt: this.#startedAt,
-      running: queues.reduce((sum, { pool }) => sum + pool.handlers, 0),
+      running: declared.reduce((sum, { pool }) => sum + pool.handlers, 0),
       leaving,
-      leaseMs,
-      held: held.map(({ record, fence }) => ({ id: record.id, fence })),
+      leaseMs: lease.ms,
+      held: held.map(({ id, fence, startedAt }) => ({ id, fence, startedAt })),
     }
   }
 
-  #beat(): void {
-    const since = this.#env.monotonic()
-    const queues = [...this.#queues()]
-    const runs = queues.flatMap((queue) => queue.pool.runs().map((run) => ({ queue, run })))
-    this.#store.renew(this.#say(runs.map(({ run }) => run), false)).then(({ lost }) => {
-      const gone = new Set(lost)
-      for (const { queue, run } of runs) {
-        // What has ended meanwhile may run here again, under another fence.
-        if (run.done) continue
-        if (gone.has(run.record.id)) queue.pool.send(run.record.id, { type: 'lease.lost' })
-        else run.leaseSince = since
+  #held(): Held[] {
+    const held: Held[] = []
+    for (const queue of this.#context.queues()) {
+      for (const { record: { id, startedAt }, fence } of queue.pool.runs()) {
+        held.push({ queue, id, fence, startedAt })
       }
+      for (const { record: { id, fence } } of queue.intake.waiting) {
+        held.push({ queue, id, fence, startedAt: null })
+      }
+    }
+    return held
+  }
+
+  /** An answer that hangs holds up the next beat for one interval, and not for ever. */
+  #beat(): void {
+    const { env, store, lease, outage } = this.#context
+    // A process that was stopped for long must not renew what may be another's by now.
+    this.#dropLapsing()
+    const since = env.monotonic()
+    const held = this.#held()
+    let over = false
+    const next = (waitMs: number): void => {
+      if (over) return
+      over = true
+      this.#beating?.cancel()
+      if (this.#running) this.#beating = env.after(waitMs, () => { this.#beat() })
+    }
+    const late = lease.beatMs
+    this.#beating = env.after(late, () => { next(0) })
+    store.renew(this.#say(held, false)).then(({ lost }) => {
+      outage.answered('a heartbeat')
+      this.#renewed(held, new Set(lost), since)
+      next(Math.max(0, since + lease.beatMs - env.monotonic()))
     }, (error: unknown) => {
-      this.#report('the store refused a heartbeat', error)
-      this.#abortLapsing()
-    }).finally(() => { this.#again() })
+      outage.refused('a heartbeat', 'the store refused a heartbeat', error)
+      // Sooner than usual: a lease may depend on it.
+      next(lease.beatMs / 4 * (0.5 + env.random()))
+    })
   }
 
-  #again(): void {
-    if (!this.#running) return
-    this.#timer = this.#env.after(beatMs, () => { this.#beat() })
+  #renewed(held: readonly Held[], lost: ReadonlySet<string>, since: number): void {
+    for (const { queue, id, fence } of held) {
+      const run = queue.pool.get(id)
+      const waiting = queue.intake.get(id)
+      // What has ended meanwhile may be here again, under another fence.
+      if (run?.fence === fence) {
+        if (lost.has(id)) queue.pool.send(id, { type: 'lease.lost' })
+        else run.leaseSince = Math.max(run.leaseSince, since)
+      } else if (waiting?.record.fence === fence) {
+        if (lost.has(id)) queue.intake.drop(id)
+        else waiting.leaseSince = Math.max(waiting.leaseSince, since)
+      }
+    }
   }
 
-  /** Nobody else can take the jobs of a store that one process holds: there is nothing to fear. */
-  #abortLapsing(): void {
-    if (!this.#store.capabilities.multiProcess) return
-    const limit = this.#env.monotonic() - (leaseMs - beatMs - 1000)
-    for (const queue of this.#queues()) {
+  #watch(): void {
+    const { env, lease } = this.#context
+    this.#watching = env.after(lease.ms / 10, () => {
+      this.#dropLapsing()
+      this.#watch()
+    })
+  }
+
+  #dropLapsing(): void {
+    const { lease, queues } = this.#context
+    for (const queue of queues()) {
       for (const run of queue.pool.runs()) {
-        if (run.leaseSince <= limit) queue.pool.send(run.record.id, { type: 'lease.lost' })
+        // What has ended is for the store to judge: its fence tells.
+        if (!run.isWorking || !lease.isLapsing(run.leaseSince)) continue
+        queue.pool.send(run.record.id, { type: 'lease.lost' })
+      }
+      for (const { record, leaseSince } of queue.intake.waiting) {
+        if (lease.isLapsing(leaseSince)) queue.intake.drop(record.id)
       }
     }
   }

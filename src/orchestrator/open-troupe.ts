@@ -2,31 +2,37 @@ import type { Observable } from 'rxjs'
 import { parseDuration } from '../duration.ts'
 import type { Duration } from '../duration.ts'
 import type { Env, Timer } from '../env.ts'
-import { TroupeErrorOf } from '../errors.ts'
 import { JobStreams } from '../observe/job-streams.ts'
 import { Publisher } from '../observe/publisher.ts'
-import { observe } from '../observe/replay.ts'
+import { observe, transitions } from '../observe/replay.ts'
 import type { ObserveOptions } from '../observe/replay.ts'
 import { parseName } from '../records/options.ts'
 import type { Transition } from '../records/transition.ts'
-import type { WorkerInfo } from '../stores/reading.ts'
+import type { Finding, WorkerInfo } from '../stores/reading.ts'
 import { queueSettingKey, toQueueSetting } from '../stores/settings.ts'
-import type { Request, Store, StoreEvent, StoreSession } from '../stores/store.ts'
+import type { Store, StoreSession } from '../stores/store.ts'
 import { safeInspect } from './actors.ts'
+import { cancelJob } from './cancelling.ts'
 import { Committer } from './committer.ts'
+import { examine } from './doctor.ts'
 import { addFlow } from './flow.ts'
 import type { After, Flow, FlowHandles } from './flow.ts'
-import type { CancelAnswer, HandleContext } from './handle.ts'
+import type { HandleContext } from './handle.ts'
 import type { Middleware } from './job.ts'
+import { Lease } from './lease.ts'
 import { Leases } from './leases.ts'
 import type { Logger } from './logger.ts'
-import type { Queue } from './queue.ts'
+import { News } from './news.ts'
+import { Outage } from './outage.ts'
+import type { Queue, WithTransaction } from './queue.ts'
 import { QueueActor } from './queue-actor.ts'
-import type { Inspect, Workshop } from './queue-actor.ts'
-import { QueueFace, toCancelAnswer } from './queue-face.ts'
+import type { Inspect, Workshop } from './workshop.ts'
+import { QueueFace } from './queue-face.ts'
 import type { QueueContext } from './queue-face.ts'
 import { parseQueueOptions } from './queue-options.ts'
 import type { QueueOptions } from './queue-options.ts'
+import type { Tasks } from './tasks.ts'
+import { queueExists, stopped } from './refusals.ts'
 import { ReportWriter } from './report-writer.ts'
 import { Sandbox } from './sandbox/sandbox.ts'
 import { Scheduler } from './schedules/scheduler.ts'
@@ -34,6 +40,7 @@ import { onSignals } from './signals.ts'
 import { Sweeper } from './sweeper.ts'
 import { witness } from './telemetry.ts'
 import type { Telemetry, Witness } from './telemetry.ts'
+import { splitTransaction } from './transaction.ts'
 import { Waiting } from './waiting.ts'
 
 /** How long to wait before a queue that could not start is tried again. */
@@ -44,6 +51,7 @@ export interface OpenTroupeOptions {
   readonly session: StoreSession
   readonly env: Env
   readonly worker: string
+  readonly leaseMs: number
   readonly logger: Logger
   readonly inspect: Inspect | undefined
   readonly telemetry: Telemetry | undefined
@@ -63,7 +71,9 @@ export class OpenTroupe {
   readonly #leases: Leases
   readonly #waiting: Waiting
   readonly #witness: Witness
+  readonly #news: News
   readonly #queueContext: QueueContext
+  readonly #streams: JobStreams
   readonly #report: (message: string, error: unknown) => void
   readonly #unwatch: () => void
   #started: Promise<void> | null = null
@@ -74,6 +84,8 @@ export class OpenTroupe {
 
   constructor(options: OpenTroupeOptions) {
     const { store, session, env, worker, logger, inspect, telemetry, middleware } = options
+    const outage = new Outage(env, logger, worker)
+    const lease = new Lease(env, options.leaseMs, store.capabilities.multiProcess)
     this.#store = store
     this.#env = env
     this.#worker = worker
@@ -83,31 +95,37 @@ export class OpenTroupe {
     this.#report = report
     this.#witness = witness(telemetry, logger, report)
     const now = (): number => session.now()
-    this.#publisher = new Publisher((error, where) => { report(where, error) })
+    this.#publisher = new Publisher(store, (error, where) => { report(where, error) })
     const life = env.id()
     let operations = 0
     this.#workshop = {
-      env, store, worker, now, report, middleware, sandbox: new Sandbox(env),
+      env, store, worker, now, report, middleware, lease, outage, sandbox: new Sandbox(env),
+      committed: (change) => { this.#news.committed(change) },
       inspect: inspect && safeInspect(inspect, report),
       newOperation: () => `${life}:${operations += 1}`,
-      committer: new Committer(env, store, report, () => {
+      committer: new Committer(env, store, outage, () => {
         for (const { actor } of this.#queues.values()) actor.recovered()
       }),
       reportWriter: new ReportWriter(env, store, worker),
     }
     const actors = (): QueueActor[] => [...this.#queues.values()].map(({ actor }) => actor)
     this.#sweeper = new Sweeper({
-      env, store, worker, now, report,
+      env, store, worker, now, outage, isHeldUp: () => this.#workshop.committer.failing,
       retention: () => new Map(actors().map(({ settings }) => [settings.name, settings.retention])),
     })
-    this.#scheduler = new Scheduler({ env, store, now, report })
-    this.#leases = new Leases({ env, store, worker, now, queues: actors, report })
+    this.#scheduler = new Scheduler({ env, store, now, report, outage })
+    this.#leases = new Leases({ env, store, worker, now, report, lease, outage, queues: actors })
     this.#waiting = new Waiting(env, () => {
       if (this.#started || !actors().some(({ settings }) => settings.tasks.size > 0)) return
       logger.warn({ worker }, 'result() waits, but nothing runs: call await troupe.start()')
     })
-    this.#queueContext = this.#contextOfQueues()
-    this.#unwatch = store.watch((event) => { this.#receive(event) })
+    this.#news = new News({
+      store, queues: this.#queues, publisher: this.#publisher, witness: this.#witness,
+      sweeper: this.#sweeper, scheduler: this.#scheduler,
+    })
+    this.#streams = new JobStreams(store, this.#publisher)
+    this.#queueContext = this.#contextOfQueues('api')
+    this.#unwatch = store.watch((event) => { this.#news.receive(event) }, this.#news.interest)
   }
 
   queue(name: string, options: QueueOptions = {}): Queue<never> {
@@ -126,19 +144,39 @@ export class OpenTroupe {
     return face
   }
 
+  queues({ by }: { readonly by?: string } = {}): readonly Queue<Tasks>[] {
+    this.#assertOpen('queues')
+    const declared = [...this.#queues.values()]
+    if (by === undefined) return declared.map(({ face }) => face)
+    const context = this.#contextOfQueues(parseName(by, 'queues.by'))
+    return declared.map(({ actor }) => new QueueFace(actor, context))
+  }
+
   observe(options?: ObserveOptions): Observable<Transition> {
     this.#assertOpen('observe')
     return observe(this.#store, this.#publisher, options)
   }
 
-  async flow<const G extends Flow>(jobs: G, after: After<G> = {}): Promise<FlowHandles<G>> {
+  async flow<const G extends Flow>(
+    jobs: G, after: After<G> = {}, options: WithTransaction = {},
+  ): Promise<FlowHandles<G>> {
     this.#assertOpen('flow')
-    return addFlow(this.#queueContext, jobs, after)
+    const { transaction } = splitTransaction(options, this.#store, 'options')
+    return addFlow(this.#queueContext, jobs, after, transaction)
   }
 
   async workers(): Promise<readonly WorkerInfo[]> {
     this.#assertOpen('workers')
     return this.#store.workers()
+  }
+
+  async doctor(): Promise<readonly Finding[]> {
+    this.#assertOpen('doctor')
+    return examine(this.#store)
+  }
+
+  async announce(address: string | null): Promise<void> {
+    await this.#store.announce?.(address)
   }
 
   start(): Promise<void> {
@@ -184,8 +222,10 @@ export class OpenTroupe {
 
   /** For a queue that is declared after `start`: nobody waits for it, so it is tried again. */
   #startLate(actor: QueueActor): void {
-    this.#startQueues([actor]).catch((error: unknown) => {
-      this.#report(`queue ${actor.settings.name} could not start; trying again`, error)
+    const { outage } = this.#workshop
+    const what = `queue ${actor.settings.name}`
+    this.#startQueues([actor]).then(() => { outage.answered(what) }, (error: unknown) => {
+      outage.refused(what, `${what} could not start; trying again`, error)
       if (this.#stopped) return
       const timer = this.#env.after(restartMs, () => {
         this.#restarts.delete(timer)
@@ -215,38 +255,19 @@ export class OpenTroupe {
     }
   }
 
-  #receive(event: StoreEvent): void {
-    switch (event.type) {
-      case 'changes':
-        for (const change of event.changes) {
-          const queue = this.#queues.get(change.entry.queue)
-          if (!queue) continue
-          queue.actor.changed(change)
-          this.#witness.transition(change)
-        }
-        break
-      case 'wake':
-        this.#queues.get(event.queue)?.actor.wake()
-        break
-      case 'setting':
-        for (const [name, { actor }] of this.#queues) {
-          if (queueSettingKey(name) !== event.key) continue
-          actor.settingChanged(toQueueSetting(event.value))
-        }
-        break
-      case 'timer':
-        break
-    }
-    this.#sweeper.receive(event)
-    this.#scheduler.receive(event)
-    this.#publisher.receive(event)
-  }
-
-  #contextOfQueues(): QueueContext {
+  /** `by`: whom all is put down to that is done with it. */
+  #contextOfQueues(by: string): QueueContext {
     const handles: HandleContext = {
       env: this.#env,
-      streams: new JobStreams(this.#store, this.#publisher),
-      cancel: (queue, id, reason) => this.#cancel(queue, id, reason),
+      streams: this.#streams,
+      cancel: async (queue, id, reason) => {
+        this.#assertOpen('cancel')
+        return cancelJob(this.#store, by, queue, id, reason)
+      },
+      wake: (queue) => {
+        this.#assertOpen('wake')
+        this.#store.wake(queue)
+      },
       waiting: (reject) => this.#waiting.add(reject),
       report: this.#report,
     }
@@ -257,10 +278,10 @@ export class OpenTroupe {
       now: this.#workshop.now,
       maxQueued: () => this.#maxQueued(),
       trace: () => this.#witness.trace(),
-      by: 'api',
+      by,
       assertOpen: (operation) => { this.#assertOpen(operation) },
       isStarted: () => this.#started !== null,
-      transitions: (queue) => this.#publisher.transitions(queue),
+      transitions: (queue) => transitions(this.#store, this.#publisher, queue),
     }
   }
 
@@ -273,27 +294,7 @@ export class OpenTroupe {
     return bounds.size === 0 ? undefined : bounds
   }
 
-  async #cancel(queue: string, id: string, reason?: string): Promise<CancelAnswer> {
-    this.#assertOpen('cancel')
-    const request: Request = {
-      type: 'cancel', id: parseName(id, 'id'), queue, by: 'api',
-      reason: reason === undefined ? null : parseName(reason, 'reason', 1024),
-    }
-    const [answer] = await this.#store.apply([request])
-    return answer ? toCancelAnswer(answer) : 'unknown'
-  }
-
   #assertOpen(operation: string): void {
     if (this.#stopped) throw stopped(operation)
   }
-}
-
-function stopped(operation: string): TroupeErrorOf<'stopped'> {
-  return new TroupeErrorOf('stopped', `${operation}: the troupe was stopped`, { operation })
-}
-
-function queueExists(queue: string): TroupeErrorOf<'queue-exists'> {
-  return new TroupeErrorOf(
-    'queue-exists', `queue ${queue} was declared already; call queue(name) to get it`, { queue },
-  )
 }

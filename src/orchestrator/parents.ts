@@ -5,25 +5,30 @@ import { cloneJson } from '../records/json.ts'
 import type { Store } from '../stores/store.ts'
 import type { Parent } from './job.ts'
 import type { LazySignal } from './lazy-signal.ts'
+import type { Outage } from './outage.ts'
 
 const retryMs = 500
+const kind = 'a read of parents'
 
 /** Reads the parents of a job; a store that refuses is asked again until the attempt is aborted. */
 export async function loadParents(
   record: JobRecord, signal: LazySignal,
-  { env, store, report }: {
+  { env, store, outage }: {
     readonly env: Env
     readonly store: Pick<Store, 'get'>
-    readonly report: (message: string, error: unknown) => void
+    readonly outage: Outage
   },
 ): Promise<readonly Parent[]> {
   for (;;) {
     try {
       const records = await store.get(record.dependsOn)
+      outage.answered(kind)
       return record.dependsOn.map((id, index) =>
         toParent(id, record.parentKeys?.[index] ?? null, records[index]))
     } catch (error) {
-      report(`the parents of job ${record.id} could not be read; trying again`, error)
+      outage.refused(
+        kind, `the parents of job ${record.id} could not be read; trying again`, error,
+      )
       await pause(env, signal.signal)
       signal.throwIfAborted()
     }

@@ -3,7 +3,8 @@ import type { Actor, ActorLogic, AnyActorRef, DoneActorEvent, Snapshot } from '.
 import { RunLogic } from './job-actor.ts'
 import type { RunActor } from './job-actor.ts'
 import type { JobRecord } from '../records/job.ts'
-import type { JobRun, RunEvent } from './job-run.ts'
+import type { JobRun } from './job-run.ts'
+import type { RunEvent } from './run-event.ts'
 
 /** Hears of the ending of each job actor. */
 class PoolLogic implements ActorLogic<Snapshot<undefined>, DoneActorEvent, undefined> {
@@ -66,6 +67,15 @@ export class Pool {
     return this.#live.has(id)
   }
 
+  /** Jobs that are not committed to their end yet. */
+  ids(): Iterable<string> {
+    return this.#live.keys()
+  }
+
+  get(id: string): JobRun | undefined {
+    return this.#live.get(id)?.run
+  }
+
   runs(): JobRun[] {
     return [...this.#live.values()].map(({ run }) => run)
   }
@@ -95,9 +105,11 @@ export class Pool {
     for (const { actor } of [...this.#live.values()]) actor.send(event)
   }
 
-  handlerEnded(run: JobRun): void {
+  /** Frees its slot; answers whether the job had moved on without it. */
+  handlerEnded(run: JobRun): boolean {
     this.#handlers -= 1
-    if (this.#abandoned.get(run.record.id) === run) this.#abandoned.delete(run.record.id)
+    const { id } = run.record
+    return this.#abandoned.get(id) === run && this.#abandoned.delete(id)
   }
 
   #ended(id: string): void {

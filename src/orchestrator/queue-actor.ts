@@ -1,84 +1,41 @@
 import { queueMachine } from '../../machines/queue.ts'
 import type { QueueEvent } from '../../machines/queue.ts'
-import type { Policy } from '../../machines/vocabulary.ts'
-import type { Env } from '../env.ts'
 import type { JobRecord } from '../records/job.ts'
-import { ignored, step } from '../records/step.ts'
 import type { QueueSetting } from '../stores/settings.ts'
-import { changeQueueSetting } from './queue-setting.ts'
-import type { Change, ClaimAnswer, Limits, Retention, Store } from '../stores/store.ts'
 import { createActor } from './actors.ts'
-import type { Actor, ActorOptions } from './actors.ts'
-import { Claimer } from './claimer.ts'
-import type { Committer } from './committer.ts'
+import type { Actor } from './actors.ts'
+import { Completion } from './completion.ts'
+import { Intake } from './intake.ts'
 import { JobRun } from './job-run.ts'
 import type { JobSurroundings } from './job-run.ts'
-import { Pool } from './pool.ts'
-import type { RunLogic } from './job-actor.ts'
-import type { Middleware } from './job.ts'
 import { loadParents } from './parents.ts'
-import type { ReportWriter } from './report-writer.ts'
-import type { Sandbox } from './sandbox/sandbox.ts'
-import type { TaskDefinition } from './tasks.ts'
-
-/** How long a lease lasts; it is renewed at a third of that. */
-export const leaseMs = 30_000
+import { Pool } from './pool.ts'
+import { changeQueueSetting } from './queue-setting.ts'
+import type { QueueSettings, Workshop } from './workshop.ts'
 
 /** How long an aborted handler has to end when the process stops. */
 const abortGraceMs = 2000
 
-export type Inspect = NonNullable<ActorOptions<RunLogic>['inspect']>
-
-/** What one process does for its queues. */
-export interface Workshop {
-  readonly env: Env
-  readonly store: Store
-  readonly worker: string
-  readonly committer: Committer
-  readonly reportWriter: ReportWriter
-  readonly middleware: readonly Middleware[]
-  readonly sandbox: Sandbox
-  readonly inspect: Inspect | undefined
-  readonly now: () => number
-  readonly newOperation: () => string
-  readonly report: (message: string, error: unknown) => void
-}
-
-export interface QueueSettings {
-  readonly name: string
-  readonly concurrency: number
-  readonly tasks: ReadonlyMap<string, TaskDefinition>
-  readonly retention: Retention
-  readonly limits: Limits
-  readonly maxQueued: number | null
-  readonly resultLimit: number
-}
-
 /**
  * The queue's actor in this process: the control chart, the pool of job actors that it supervises,
- * and the claimer that fills free slots while the chart accepts.
+ * and the intake that fills free slots while the chart accepts.
  */
 export class QueueActor {
   readonly settings: QueueSettings
   readonly pool: Pool
+  readonly intake: Intake
   readonly #control: Actor<typeof queueMachine>
   readonly #workshop: Workshop
-  readonly #claimer: Claimer
   readonly #around: JobSurroundings
-  readonly #policies: ReadonlyMap<string, Policy>
   readonly #waiters = new Set<() => void>()
-  /** What became of claimed jobs before the answer to the claim was here; null: removed. */
-  readonly #meanwhile = new Map<string, JobRecord | null>()
   #paused = false
+  #aborted = false
   /** A job was not claimed because its last attempt is not done here. */
   #passedOver = false
-  /** Claimed jobs that are on their way back. */
-  #returning = 0
 
   constructor(settings: QueueSettings, workshop: Workshop) {
     this.settings = settings
     this.#workshop = workshop
-    this.#policies = new Map([...settings.tasks].map(([name, { policy }]) => [name, policy]))
     this.#control = createActor(queueMachine, {
       id: settings.name,
       input: { concurrency: settings.concurrency, paused: false },
@@ -87,13 +44,18 @@ export class QueueActor {
     this.#control.start()
     this.pool = new Pool(this.#control, () => { this.#runEnded() })
     this.#around = this.#surroundings()
-    this.#claimer = new Claimer(workshop.env, {
-      freeSlots: () => this.freeSlots,
-      claim: (limit) => this.#claim(limit),
-      now: workshop.now,
-      take: (records, since) => { this.#take(records, since) },
-      report: workshop.report,
-      quiet: () => { this.#changed() },
+    this.intake = new Intake({
+      settings, workshop, pool: this.pool,
+      exclude: {
+        has: (id) => this.#isHere(id),
+        [Symbol.iterator]: () => this.#allHere(),
+      },
+      isAccepting: () => this.isAccepting,
+      isStopping: () => this.state === 'stopping' || this.state === 'stopped',
+      start: (record, definition, leaseSince) => {
+        this.pool.start(new JobRun(record, definition, this.#around, leaseSince))
+      },
+      changed: () => { this.#changed() },
     })
   }
 
@@ -107,7 +69,7 @@ export class QueueActor {
 
   start(): void {
     this.#tell({ type: 'start' })
-    this.#claimer.request()
+    this.intake.woken()
   }
 
   /** The store takes writes again: claims were held back. */
@@ -117,43 +79,57 @@ export class QueueActor {
   }
 
   /** The setting of the queue was changed: only a change of the pause concerns the chart. */
-  settingChanged({ paused }: QueueSetting): void {
+  settingChanged({ paused, limitedUntil }: QueueSetting): void {
+    // What waits here would start although nothing may be claimed.
+    if (limitedUntil > this.#workshop.now()) this.intake.release()
     if (paused !== this.#paused) this.setPaused(paused)
     else this.wake()
   }
 
   /** Jobs of this queue may be ready. */
   wake(): void {
-    if (this.isAccepting) this.#claimer.request(this.pool.size === 0)
+    if (this.isAccepting) this.intake.woken(this.pool.size === 0)
   }
 
   setPaused(paused: boolean): void {
     this.#paused = paused
     this.#tell({ type: paused ? 'pause' : 'resume' })
     this.wake()
-    if (paused) this.#claimer.request()
+    if (paused) {
+      this.intake.release()
+      this.intake.woken()
+    }
     this.#changed()
   }
 
-  /** A job of this queue was changed, by anybody. */
-  changed({ entry, record }: Change): void {
-    if (this.pool.changed(entry.jobId, record) || !this.#claimer.isClaiming) return
-    if (entry.event === 'claim') this.#meanwhile.delete(entry.jobId)
-    else if (record?.fence !== 0) this.#meanwhile.set(entry.jobId, record)
+  /** News of this job matter here: it is here, or a claim is under way that may bring it. */
+  concerns(id: string): boolean {
+    return this.has(id) || this.intake.isClaiming
+  }
+
+  /** The job runs here, or waits for a slot. */
+  has(id: string): boolean {
+    return this.pool.has(id) || this.intake.get(id) !== undefined
+  }
+
+  /** A job of this queue was changed, by anybody; null: it was removed. */
+  changed(id: string, record: JobRecord | null): void {
+    if (!this.pool.changed(id, record)) this.intake.changed(id, record)
   }
 
   /** Resolves when nothing runs here, and nothing more can be claimed, now or after a limit. */
   idle(): Promise<void> {
     const { committer } = this.#workshop
-    return this.#until(() => this.pool.size === 0 && this.#claimer.isQuiet &&
-      !committer.failing && !(this.isAccepting && this.#claimer.isHeldBack))
+    return this.#until(() => this.pool.size === 0 && this.intake.isQuiet &&
+      !committer.failing && !(this.isAccepting && this.intake.isHeldBack))
   }
 
   /** Claims no more, and resolves when what ran has ended. The queue is paused here then. */
   async drain(): Promise<void> {
     this.#tell({ type: 'drain' })
+    this.intake.release()
     // Who waits for a limit learns that nothing is claimed any more.
-    this.#claimer.request()
+    this.intake.woken()
     await this.idle()
     this.#tell({ type: 'emptied' })
   }
@@ -165,7 +141,7 @@ export class QueueActor {
   async stop(graceMs: number): Promise<void> {
     const { env } = this.#workshop
     this.#tell({ type: 'stop' })
-    this.#claimer.stop()
+    this.intake.stop()
     this.#changed()
     let gaveUp = false
     const abort = env.after(graceMs, () => { this.abort() })
@@ -173,15 +149,16 @@ export class QueueActor {
       gaveUp = true
       this.#changed()
     })
-    await this.#until(() => gaveUp ||
-      (this.pool.size === 0 && this.#claimer.isQuiet && this.#returning === 0))
+    await this.#until(() => gaveUp || (this.pool.size === 0 && this.intake.isQuiet))
     abort.cancel()
     giveUp.cancel()
     this.#tell({ type: 'emptied' })
   }
 
-  /** Aborts what runs here; what then fails is given back, uncharged. */
+  /** Aborts what runs here, once; what then fails is given back, uncharged. */
   abort(): void {
+    if (this.#aborted) return
+    this.#aborted = true
     this.pool.sendAll({ type: 'stop', graceMs: abortGraceMs })
   }
 
@@ -190,58 +167,8 @@ export class QueueActor {
     if (this.state !== 'stopped') this.#control.send(event)
   }
 
-  /** Slots that a claim could fill now. */
-  get freeSlots(): number {
-    if (!this.isAccepting || this.#workshop.committer.failing) return 0
-    return this.settings.concurrency - this.pool.handlers
-  }
-
-  #claim(limit: number): Promise<ClaimAnswer> {
-    this.#meanwhile.clear()
-    return this.#workshop.store.claim({
-      queue: this.settings.name,
-      worker: this.#workshop.worker,
-      limit,
-      leaseMs,
-      tasks: this.#policies,
-      exclude: { has: (id) => this.#isHere(id) },
-      limits: this.settings.limits,
-    })
-  }
-
-  #take(records: readonly JobRecord[], since: number): void {
-    const stopping = this.state === 'stopping' || this.state === 'stopped'
-    for (const claimed of records) {
-      const latest = this.#meanwhile.get(claimed.id)
-      const record = latest?.fence === claimed.fence ? latest : claimed
-      const definition = this.settings.tasks.get(record.task)
-      // A cancel that came before the start ends the job; nobody need run for that.
-      if (latest === null) this.wake()
-      else if (!definition || stopping || record !== claimed) this.#giveBack(record)
-      else this.pool.start(new JobRun(record, definition, this.#around, since))
-    }
-  }
-
-  /** Claimed, but nobody may start it any more: hand it back, uncharged. */
-  #giveBack(record: JobRecord): void {
-    const { now, worker, committer, newOperation } = this.#workshop
-    // Its slot is free for another.
-    this.wake()
-    const event = { type: 'release', now: now(), by: worker, progress: null } as const
-    const moved = step(record, event, newOperation())
-    if (moved === ignored) return
-    const { fence, rev } = record
-    this.#returning += 1
-    committer.add({ fence, rev, ...moved }, (answer) => {
-      this.#returning -= 1
-      // Somebody has cancelled it. After `lost` there is nothing left to give back.
-      if (answer.outcome === 'conflict') this.#giveBack(answer.record)
-      this.#changed()
-    })
-  }
-
   #surroundings(): JobSurroundings {
-    const { env, store, worker, now, newOperation, committer, report } = this.#workshop
+    const { env, store, worker, now, newOperation, committer, report, outage } = this.#workshop
     return {
       newOperation,
       env,
@@ -249,9 +176,13 @@ export class QueueActor {
       now,
       report,
       resultLimit: this.settings.resultLimit,
+      isLapsing: (since) => this.#workshop.lease.isLapsing(since),
       commit: (commit, answered) => { committer.add(commit, answered) },
+      newCompletion: store.capabilities.transactionalAdd
+        ? () => new Completion(this.#workshop) : null,
+      committed: (change) => { this.#workshop.committed(change) },
       storeReport: (run, news) => { this.#workshop.reportWriter.add(run, news) },
-      parents: (record, signal) => loadParents(record, signal, { env, store, report }),
+      parents: (record, signal) => loadParents(record, signal, { env, store, outage }),
       limitReached: async (waitMs) => {
         await changeQueueSetting(store, this.settings.name, (setting) => {
           const limitedUntil = Math.max(setting.limitedUntil, now() + waitMs)
@@ -259,8 +190,11 @@ export class QueueActor {
         })
       },
       handlerEnded: (run) => {
-        this.pool.handlerEnded(run)
-        this.#claimer.request()
+        // One that was abandoned may have kept its job from being claimed again.
+        const wasAbandoned = this.pool.handlerEnded(run)
+        this.intake.noteEnd()
+        if (wasAbandoned) this.intake.woken()
+        else this.intake.freed()
       },
     }
   }
@@ -268,15 +202,22 @@ export class QueueActor {
   /** Its handler, or the commit of its last attempt, has not come to its end here. */
   #isHere(id: string): boolean {
     if (this.pool.abandoned.has(id)) return true
-    if (!this.pool.has(id)) return false
+    if (!this.has(id)) return false
     this.#passedOver = true
     return true
   }
 
+  *#allHere(): Generator<string> {
+    yield* this.pool.abandoned.keys()
+    yield* this.pool.ids()
+    yield* this.intake.waitingIds()
+  }
+
   #runEnded(): void {
-    if (this.pool.size > 0 && !this.#passedOver) return
+    if (this.#passedOver) this.intake.woken()
+    else if (this.pool.size === 0 || this.intake.isBacklogged) this.intake.freed()
+    else return
     this.#passedOver = false
-    this.#claimer.request()
     this.#changed()
   }
 

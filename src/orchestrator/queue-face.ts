@@ -3,12 +3,12 @@ import { settledStates } from '../../machines/vocabulary.ts'
 import { parseDuration } from '../duration.ts'
 import type { Duration } from '../duration.ts'
 import { invalidOption, TroupeErrorOf } from '../errors.ts'
-import { isSettled } from '../records/job.ts'
 import type { JobRecord } from '../records/job.ts'
 import { parseName, parseTime } from '../records/options.ts'
 import type { AddOptions } from '../records/options.ts'
 import type { Transition } from '../records/transition.ts'
 import type { Counts } from '../stores/reading.ts'
+import { queueSettingKey, toQueueSetting } from '../stores/settings.ts'
 import type { Request, RequestAnswer } from '../stores/store.ts'
 import { Adding } from './adding.ts'
 import type { AddingContext } from './adding.ts'
@@ -24,12 +24,13 @@ import { CheckedSpec } from './flow.ts'
 import type { JobSpec } from './flow.ts'
 import { Handle } from './handle.ts'
 import type { CancelAnswer, JobHandle } from './handle.ts'
-import type { Queue, Spec } from './queue.ts'
+import type { Queue, QueueStatus, Spec, WithTransaction } from './queue.ts'
 import type { QueueActor } from './queue-actor.ts'
 import { SchedulesOfQueue } from './schedules/face.ts'
 import { changeQueueSetting } from './queue-setting.ts'
 import { checkNames } from './tasks.ts'
 import type { Tasks } from './tasks.ts'
+import { splitTransaction } from './transaction.ts'
 
 /** What the face of a queue needs of its troupe. */
 export interface QueueContext extends AddingContext {
@@ -58,19 +59,25 @@ export class QueueFace implements Queue<Tasks> {
     return this.#context.transitions(this.name)
   }
 
-  async add(task: string, input?: unknown, options?: AddOptions): Promise<JobHandle<never>> {
+  async add(
+    task: string, input?: unknown, options?: AddOptions & WithTransaction,
+  ): Promise<JobHandle<never>> {
     this.#context.assertOpen('add')
-    const job = await this.#adding.check(task, input, options, '', 'options')
-    const [handle] = await this.#adding.insert([job], 'add')
+    const { transaction, rest } = splitTransaction(options, this.#context.store, 'options')
+    const job = await this.#adding.check(task, input, rest, '', 'options')
+    const [handle] = await this.#adding.insert([job], 'add', transaction)
     return handle as JobHandle<unknown> as JobHandle<never>
   }
 
   async addMany<const S extends readonly Spec<Tasks>[]>(
-    jobs: S,
+    jobs: S, options: WithTransaction = {},
   ): Promise<{ -readonly [I in keyof S]: JobHandle<never> }> {
     this.#context.assertOpen('addMany')
+    if (typeof options !== 'object') throw invalidOption('options', 'an object', options)
+    checkNames(options, ['transaction'], 'options')
+    const { transaction } = splitTransaction(options, this.#context.store, 'options')
     const checked = await this.#adding.checkMany(jobs)
-    const handles = await this.#adding.insert(checked, 'addMany')
+    const handles = await this.#adding.insert(checked, 'addMany', transaction)
     return handles as unknown as { -readonly [I in keyof S]: JobHandle<never> }
   }
 
@@ -102,6 +109,19 @@ export class QueueFace implements Queue<Tasks> {
     return counts.get(this.name) as Counts
   }
 
+  async status(): Promise<QueueStatus> {
+    this.#context.assertOpen('status')
+    const { settings, pool, state } = this.#actor
+    const { tasks, concurrency, limits, maxQueued } = settings
+    const { value } = await this.#context.store.getSetting(queueSettingKey(this.name))
+    const { paused, limitedUntil } = toQueueSetting(value)
+    return {
+      paused, limitedUntil: limitedUntil > this.#context.now() ? limitedUntil : null,
+      rateLimit: limits.rate, concurrencyPerPartition: limits.perPartition, maxQueued,
+      tasks: [...tasks.keys()], concurrency, running: pool.handlers, state,
+    }
+  }
+
   async explain(id: string): Promise<Explanation> {
     this.#context.assertOpen('explain')
     const { store, now } = this.#context
@@ -109,10 +129,10 @@ export class QueueFace implements Queue<Tasks> {
     const [facts, workers] = await Promise.all([
       store.explain(this.name, parseName(id, 'id'), limits), store.workers(),
     ])
-    const { pool, state, freeSlots } = this.#actor
+    const { pool, state, intake } = this.#actor
     return explain(id, facts, workers, {
-      started: this.#context.isStarted(), tasks, state, freeSlots, concurrency, limits, now: now(),
-      handlers: pool.handlers, abandoned: [...pool.abandoned.keys()],
+      started: this.#context.isStarted(), tasks, state, freeSlots: intake.slots, concurrency,
+      limits, now: now(), handlers: pool.handlers, abandoned: [...pool.abandoned.keys()],
     })
   }
 
@@ -251,12 +271,4 @@ export class QueueFace implements Queue<Tasks> {
     const [answer] = await this.#context.store.apply([request])
     return answer ?? { outcome: 'unknown', record: null }
   }
-}
-
-/** What `cancel` answers, from what the store answered. */
-export function toCancelAnswer({ outcome, record }: RequestAnswer): CancelAnswer {
-  if (outcome === 'unknown' || !record) return 'unknown'
-  if (record.state === 'cancelling') return 'cancelling'
-  if (outcome === 'moved') return 'cancelled'
-  return isSettled(record) ? 'settled' : 'unknown'
 }

@@ -5,7 +5,7 @@ import { defaultSizeLimit } from '../records/json.ts'
 import { integer, parseName } from '../records/options.ts'
 import type { Limits, Retention } from '../stores/store.ts'
 import type { Middleware } from './job.ts'
-import type { QueueSettings } from './queue-actor.ts'
+import type { QueueSettings } from './workshop.ts'
 import { checkNames, parseMiddleware, parseTasks } from './tasks.ts'
 import type { Around, TaskDefaults, Tasks } from './tasks.ts'
 

@@ -4,6 +4,7 @@ import type { JobRecord } from '../records/job.ts'
 import type { AddOptions } from '../records/options.ts'
 import type { Transition } from '../records/transition.ts'
 import type { Counts } from '../stores/reading.ts'
+import type { Transaction } from '../stores/store.ts'
 import type { BulkAnswer, BulkOptions, CancelManyOptions, CleanAnswer } from './bulk.ts'
 import type { Explanation } from './explain.ts'
 import type { JobFilterOptions, JobPage, ListOptions } from './filter.ts'
@@ -17,9 +18,42 @@ export type Spec<T extends Tasks> = {
   [K in keyof T & string]: AddOptions & { readonly task: K } & InputField<InputOf<T[K]>>
 }[keyof T & string]
 
-export type AddArguments<Input> = undefined extends Input
-  ? [input?: JsonSafe<Input>, options?: AddOptions]
-  : [input: JsonSafe<Input>, options?: AddOptions]
+/** What `add` takes besides what is kept with the job. */
+export interface WithTransaction {
+  /**
+   * A transaction of yours: the job exists if, and only if, it commits. Anything that runs a
+   * statement on its connection will do. Nobody is told of the job before: `wake()` of the handle
+   * starts it at once after the commit, without it a worker finds it within 5 s. Only on the
+   * PostgreSQL store.
+   */
+  readonly transaction?: Transaction
+}
+
+export type AddArguments<Input, Options = AddOptions> = undefined extends Input
+  ? [input?: JsonSafe<Input>, options?: Options]
+  : [input: JsonSafe<Input>, options?: Options]
+
+/** What holds for a queue now. */
+export interface QueueStatus {
+  /** `pause()` holds for every process. */
+  readonly paused: boolean
+  /** A handler has said that a limit was reached: no claims before, epoch milliseconds; or null. */
+  readonly limitedUntil: number | null
+  readonly rateLimit: {
+    readonly max: number
+    readonly perMs: number
+    readonly perPartition: boolean
+  } | null
+  readonly concurrencyPerPartition: number | null
+  readonly maxQueued: number | null
+  /** This process: the tasks that it has handlers for, and how many of these may run at once. */
+  readonly tasks: readonly string[]
+  readonly concurrency: number
+  /** This process: handlers that run, abandoned ones included. */
+  readonly running: number
+  /** This process: the state of the control chart. */
+  readonly state: string
+}
 
 /** A named stream of jobs. `T` maps its tasks to their handlers. */
 export interface Queue<T extends Tasks> {
@@ -28,7 +62,7 @@ export interface Queue<T extends Tasks> {
   readonly transitions$: Observable<Transition>
   /** Stores a job; resolves when it is stored, as durably as the store can. */
   add<K extends keyof T & string>(
-    task: K, ...rest: AddArguments<InputOf<T[K]>>
+    task: K, ...rest: AddArguments<InputOf<T[K]>, AddOptions & WithTransaction>
   ): Promise<JobHandle<ResultOf<T[K]>>>
   /** A job of this queue for `troupe.flow`; nothing is checked or stored before that. */
   spec<K extends keyof T & string>(
@@ -36,7 +70,7 @@ export interface Queue<T extends Tasks> {
   ): JobSpec<ResultOf<T[K]>>
   /** Stores all jobs or none. A fault names the index of its job. */
   addMany<const S extends readonly Spec<T>[]>(
-    jobs: S,
+    jobs: S, options?: WithTransaction,
   ): Promise<{ -readonly [I in keyof S]: JobHandle<ResultOf<T[S[I]['task']]>> }>
   /** A handle on any job of this queue; nothing is read before it is used. */
   job<Result = unknown>(id: string): JobHandle<Result>
@@ -44,7 +78,10 @@ export interface Queue<T extends Tasks> {
   get(id: string): Promise<JobRecord | null>
   /** Jobs of this queue, a page at a time; `cursor` of a page leads to the next one. */
   list(options?: ListOptions): Promise<JobPage>
+  /** Jobs by state and phase; what a process has claimed and holds for its next slot is running. */
   counts(): Promise<Counts>
+  /** Pause and limits as they are now, and what this process does for the queue. */
+  status(): Promise<QueueStatus>
   /** Why a job does not run, or since when it does: as a sentence, and as data. */
   explain(id: string): Promise<Explanation>
   /** Asks for the end of a job, wherever it runs. */

@@ -23,7 +23,7 @@ export class ReportWriter {
 
   #flush(): void {
     // The commit that ends an attempt carries its latest report anyway.
-    const group = this.#waiting.filter(({ run }) => run.isWorking)
+    const group = this.#waiting.filter(({ run }) => run.isReporting)
     this.#waiting = []
     if (group.length === 0) return
     const updates = group.map(({ run, report }) => ({

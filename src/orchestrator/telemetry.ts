@@ -10,7 +10,10 @@ export interface Telemetry {
   trace(): string | null
   /** Goes around every attempt, outside all other middleware. */
   readonly middleware: Middleware
-  /** Told of each committed transition of the queues that this process has declared. */
+  /**
+   * Told of each committed transition of the queues that this process has declared; on a store
+   * that several processes share, of those that this process has committed.
+   */
   transition(change: Change): void
 }
 

@@ -87,6 +87,8 @@ export const timelineLimit = 40
 /** A checked job on its way into a store. The store's clock makes times out of it. */
 export interface NewJob {
   readonly id: string
+  /** The caller chose the id: it may be there already. */
+  readonly hasOwnId: boolean
   readonly queue: string
   readonly task: string
   readonly input: Json

@@ -128,6 +128,7 @@ export function toNewJob(source: JobSource, options: unknown, path = 'options'):
   refuseBesideDebounce(draft, path)
   return {
     id: draft.id ?? source.id(),
+    hasOwnId: draft.id !== undefined,
     queue: source.queue,
     task: source.task,
     input: source.input,

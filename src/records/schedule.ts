@@ -126,8 +126,8 @@ export function toScheduledJob(
   const dedupe: Dedupe | null = mode && { key: by, mode, windowMs: null }
   return {
     ...job, id, queue, by, dedupe,
-    delayMs: null, runAt: null, dependsOn: [], parentKeys: null, onParentFailure: 'fail',
-    trace: null,
+    hasOwnId: true, delayMs: null, runAt: null, dependsOn: [], parentKeys: null,
+    onParentFailure: 'fail', trace: null,
   }
 }
 

@@ -1,3 +1,4 @@
+import type { LogEntry } from '../records/transition.ts'
 import type { StoreEvent } from './store.ts'
 
 type Listener = (event: StoreEvent) => void
@@ -14,6 +15,14 @@ export class Broadcast {
   watch(listener: Listener): () => void {
     this.#listeners.add(listener)
     return () => { this.#listeners.delete(listener) }
+  }
+
+  /** Tells the entries of what is emitted from now on: embedded stores number as they write. */
+  tail(listener: (entries: readonly LogEntry[]) => void): Promise<() => void> {
+    return Promise.resolve(this.watch((event) => {
+      if (event.type === 'changes') listener(event.changes.map(({ entry }) => entry))
+      else if (event.type === 'retold') listener(event.entries)
+    }))
   }
 
   emit(events: readonly StoreEvent[]): void {

@@ -88,14 +88,14 @@ class Claiming {
   }
 
   #take({ partition }: Lane, row: Row): void {
-    const { worker, leaseMs, tasks, limits } = this.#request
+    const { worker, leaseMs, tasks, limits, startable = Infinity } = this.#request
     const { record } = row
     const base = tasks.get(record.task)
     if (!base) throw new Error(`no policy for task ${record.task}`)
     const moved = this.#rows.step(row, {
       type: 'claim', now: this.#now, by: worker, fence: this.#rows.nextFence(),
       lease: { worker, until: this.#now + leaseMs },
-      policy: resolvePolicy(record.options, base), started: true,
+      policy: resolvePolicy(record.options, base), started: this.#claimed.length < startable,
     })
     // A ready job that cannot be claimed has outlived its ttl.
     if (!moved) {

@@ -13,10 +13,12 @@ export interface Judgement {
 }
 
 type Links = Pick<JobRecord, 'dependsOn' | 'after' | 'onParentFailure'>
+/** All that matters of a parent. */
+type Parent = Pick<JobRecord, 'state'>
 
 /** Whether a job with these links waits for `parent`, or fails with it. */
 export function linkTo(
-  job: Pick<Links, 'onParentFailure'>, parent: JobRecord | undefined,
+  job: Pick<Links, 'onParentFailure'>, parent: Parent | undefined,
 ): 'open' | 'closed' | 'failed' {
   if (parent?.state === 'completed') return 'closed'
   if (parent && !isSettled(parent)) return 'open'
@@ -25,7 +27,7 @@ export function linkTo(
 }
 
 /** Judges by the present state of all parents; what happened on the way does not matter. */
-export function judge(job: Links, find: (id: string) => JobRecord | undefined): Judgement {
+export function judge(job: Links, find: (id: string) => Parent | undefined): Judgement {
   let open = 0
   let failed: Judgement['failed'] = null
   for (const id of job.dependsOn) {

@@ -13,8 +13,17 @@ export interface Counters {
   readonly order: number
 }
 
-/** One change of one row: what it was (null: nothing), what it became, and the fact for the log. */
-export interface Touch {
+/** One change of one row, or an entry that another log had told. */
+export type Touch = RowTouch | {
+  readonly row: null
+  readonly before: null
+  readonly record: null
+  readonly entry: LogEntry
+  readonly implied?: never
+}
+
+/** What a row was (null: nothing), what it became, and the fact for the log. */
+export interface RowTouch {
   readonly row: Row
   readonly before: JobRecord | null
   readonly record: JobRecord | null

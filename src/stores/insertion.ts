@@ -118,17 +118,20 @@ function standsInTheWay(
   }
 }
 
+export function idInUse(
+  id: string, index: number, { queue, task }: Pick<JobRecord, 'queue' | 'task'>,
+): TroupeErrorOf<'id-in-use'> {
+  const text = `jobs[${index}]: id ${JSON.stringify(id)} belongs to a job of task ${task} on ` +
+    `queue ${queue}`
+  return new TroupeErrorOf('id-in-use', text, { id, queue, task })
+}
+
 function checkIds(rows: Rows, jobs: readonly NewJob[]): void {
   const batch = new Map<string, NewJob>()
   jobs.forEach((job, index) => {
     const other = rows.byId.get(job.id)?.record ?? batch.get(job.id)
     if (other && (other.queue !== job.queue || other.task !== job.task)) {
-      throw new TroupeErrorOf(
-        'id-in-use',
-        `jobs[${index}]: id ${JSON.stringify(job.id)} belongs to a job of task ${other.task} on ` +
-          `queue ${other.queue}`,
-        { id: job.id, queue: other.queue, task: other.task },
-      )
+      throw idInUse(job.id, index, other)
     }
     batch.set(job.id, job)
   })

@@ -6,8 +6,8 @@ import type { JobFilter, ListQuery, Page, TimeRange } from './reading.ts'
 import type { Rows } from './rows.ts'
 
 /** A search for text reads at most so many rows, for so long, and says where it stopped. */
-const searchRows = 10_000
-const searchMs = 100
+export const searchRows = 10_000
+export const searchMs = 100
 
 /** One page of the jobs of a queue. `monotonic` measures how long a search takes. */
 export function listFrom(rows: Rows, query: ListQuery, monotonic: () => number): Page {
@@ -80,22 +80,25 @@ function listSorted(rows: Rows, query: ListQuery): Page {
 
 type Sorting = Pick<ListQuery, 'sort' | 'descending'>
 
-interface Position {
+/** Where a row stands in a list. */
+export interface Position {
   readonly value: number
   readonly order: number
 }
 
 /** What has not settled comes last, in both directions. */
-function valueOf(record: JobRecord, { sort, descending }: Sorting): number {
+export function valueOf(record: JobRecord, { sort, descending }: Sorting): number {
   return record[sort] ?? (descending ? -1 : Number.MAX_SAFE_INTEGER)
 }
 
-function toCursor(sorting: Sorting, { record, order }: Row): string {
+export function toCursor(
+  sorting: Sorting, { record, order }: Pick<Row, 'record' | 'order'>,
+): string {
   const { sort, descending } = sorting
   return `${sort}${descending ? '-' : '+'}${valueOf(record, sorting)}:${order}`
 }
 
-function parseCursor({ sort, descending, cursor }: ListQuery): Position {
+export function parseCursor({ sort, descending, cursor }: ListQuery): Position {
   const match = /^([a-zA-Z]+)([+-])(-?\d{1,16}):(\d{1,16})$/.exec(cursor ?? '')
   if (match?.[1] !== sort || match[2] !== (descending ? '-' : '+')) {
     throw new TroupeErrorOf(
@@ -106,7 +109,8 @@ function parseCursor({ sort, descending, cursor }: ListQuery): Position {
   return { value: Number(match[3]), order: Number(match[4]) }
 }
 
-function matcher(filter: JobFilter): (record: JobRecord) => boolean {
+/** Whether a record is one of those that a filter means. */
+export function matcher(filter: JobFilter): (record: JobRecord) => boolean {
   const { states, phase, task, partition, meta, created, settled } = filter
   const { text } = filter
   const hasText = text === null ? null : finder(text.toLowerCase())

@@ -39,6 +39,7 @@ class MemoryStore implements Store {
   commit: Store['commit'] = (commits) => this.#run(() => this.#table.commit(commits))
   renew: Store['renew'] = (beat) => this.#run(() => this.#table.renew(beat))
   apply: Store['apply'] = (requests) => this.#run(() => this.#table.apply(requests))
+  restore: Store['restore'] = (part) => this.#run(() => this.#table.restore(part))
   progress: Store['progress'] = (updates) => this.#run(() => this.#table.progress(updates))
   get: Store['get'] = (ids) => this.#run(() => this.#table.get(ids))
   list: Store['list'] = (query) => this.#run(() => this.#table.list(query))
@@ -59,6 +60,8 @@ class MemoryStore implements Store {
     this.#run(() => this.#table.casSetting(key, version, value))
 
   watch: Store['watch'] = (listener) => this.#broadcast.watch(listener)
+  tail: Store['tail'] = (listener) => this.#broadcast.tail(listener)
+  wake: Store['wake'] = (queue) => { this.#broadcast.emit([{ type: 'wake', queue }]) }
 
   /** Runs one operation; what it did is published before its answer is given. */
   #run<T>(operation: () => T): Promise<T> {

@@ -91,3 +91,14 @@ export interface WorkerInfo {
   /** The time of the last beat. */
   readonly at: number
 }
+
+/** One thing that a doctor looked at. */
+export interface Finding {
+  /** What was looked at, in a word: `schema`, `clock`, `workers`, … */
+  readonly check: string
+  readonly level: 'ok' | 'warning' | 'error'
+  /** What was found, with its figures. */
+  readonly found: string
+  /** What to do about it; null where nothing need be done. */
+  readonly advice: string | null
+}

@@ -37,6 +37,7 @@ export class Rows {
   #oldFence = 0
   #started = new Map<string, number>()
   #erasures = new Erasures()
+  #retold: LogEntry[] = []
 
   queue(name: string): QueueRows {
     return this.#places.queue(name)
@@ -79,6 +80,26 @@ export class Rows {
   amend(row: Row, record: JobRecord): void {
     this.#touched.push({ row, before: row.record, record, entry: null })
     this.#places.place(row, record)
+  }
+
+  /** Takes in a settled job as it is: here, nothing has happened to it. */
+  receive(record: JobRecord): void {
+    const row: Row = {
+      record, order: this.#order += 1, slot: -1, expirySlot: -1, gone: true,
+    }
+    this.#touched.push({ row, before: null, record, entry: null })
+    this.#places.place(row, record)
+    // The next claim of the job must have a higher one.
+    this.#fence = Math.max(this.#fence, record.fence)
+    // There may be more than retention keeps.
+    this.#places.timerAt = 0
+  }
+
+  /** Takes in what another log had told; the entry becomes this log's own. */
+  retell(entry: LogEntry): void {
+    this.#touched.push({ row: null, before: null, record: null, entry })
+    this.queue(entry.queue).log.append(entry)
+    this.#retold.push(entry)
   }
 
   /** A claim that the rate limit of its queue counts. */
@@ -141,7 +162,7 @@ export class Rows {
   /** The group that was taken holds. */
   accept(): void {
     for (const { row } of this.#touched) {
-      if (row.gone) this.queues.get(row.record.queue)?.compact()
+      if (row?.gone) this.queues.get(row.record.queue)?.compact()
     }
     for (const [name, erasure] of this.#erasures.byQueue) {
       const queue = this.queue(name)
@@ -156,7 +177,9 @@ export class Rows {
   /** Undoes everything since the last `accept`, newest first. */
   rollback(): void {
     for (const { entry } of this.#changes.toReversed()) this.queue(entry.queue).log.undo()
+    for (const { queue } of this.#retold) this.queue(queue).log.undo()
     for (const { row, before } of this.#touched.toReversed()) {
+      if (!row) continue
       this.#places.place(row, before)
       // Its parents may have ended before this group, and the counting was undone.
       if (before?.phase === 'blocked') this.dependents.blocked(row)
@@ -244,6 +267,7 @@ export class Rows {
     this.#oldFence = this.#fence
     this.#started = new Map()
     this.#erasures = new Erasures()
+    this.#retold = []
     this.#places.woken = new Set()
     this.#places.timerAt = Number.POSITIVE_INFINITY
   }
@@ -256,6 +280,7 @@ export class Rows {
   #events(): StoreEvent[] {
     const events: StoreEvent[] = []
     if (this.#changes.length > 0) events.push({ type: 'changes', changes: this.#changes })
+    if (this.#retold.length > 0) events.push({ type: 'retold', entries: this.#retold })
     for (const key of this.#oldSettings.keys()) {
       events.push({ type: 'setting', key, value: this.setting(key).value })
     }

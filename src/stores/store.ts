@@ -1,8 +1,10 @@
 import type { Env } from '../env.ts'
-import type { Json, Policy, Progress } from '../../machines/vocabulary.ts'
-import type { JobLog, JobRecord, NewJob } from '../records/job.ts'
+import type { Json, Policy } from '../../machines/vocabulary.ts'
+import type { JobRecord, NewJob } from '../records/job.ts'
 import type { LogEntry } from '../records/transition.ts'
-import type { Counts, Facts, ListQuery, LogPage, Page, WorkerInfo } from './reading.ts'
+import type { ProgressAnswer, ProgressUpdate } from './progress-update.ts'
+import type { Counts, Facts, Finding, ListQuery, LogPage, Page, WorkerInfo } from './reading.ts'
+import type { Restoration, RestoreAnswer } from './restoration.ts'
 import type { Setting } from './settings.ts'
 
 /** What a store can promise. */
@@ -21,13 +23,23 @@ export interface Capabilities {
 export interface StoreContext {
   readonly env: Env
   /** Takes what is worth a line in a log: a torn tail that was cut, a lock that was taken over. */
-  report(message: string): void
+  report(message: string, level?: 'info' | 'warn'): void
 }
 
 /** A store that is open. */
 export interface StoreSession {
   /** Milliseconds since the epoch by the store's clock, or the best guess at it. */
   now(): number
+}
+
+/**
+ * A transaction of the caller: anything that runs a statement on its connection. The answer holds
+ * the rows, as a list or under `rows`.
+ */
+export interface Transaction {
+  query(
+    text: string, values: unknown[],
+  ): PromiseLike<{ readonly rows: readonly unknown[] } | readonly unknown[]>
 }
 
 /** One id that exists already is an answer, not an error, if queue and task are the same. */
@@ -42,6 +54,13 @@ export interface InsertOptions {
   readonly maxQueued?: ReadonlyMap<string, number>
   /** Written in the same step. When its version has moved, nothing happens: the answer is []. */
   readonly setting?: { readonly key: string; readonly version: number; readonly value: Json }
+  /** The jobs exist if this commits; nobody is told of them. Needs `transactionalAdd`. */
+  readonly transaction?: Transaction
+}
+
+export interface CommitOptions {
+  /** The commits hold if this does. Needs `transactionalAdd`. */
+  readonly transaction?: Transaction
 }
 
 /** What bounds the claims of a queue in all processes together. */
@@ -61,11 +80,13 @@ export interface ClaimRequest {
   readonly worker: string
   /** At most so many jobs. */
   readonly limit: number
+  /** So many, the first ones, have a slot; the others' `startedAt` stays null. Default all. */
+  readonly startable?: number
   readonly leaseMs: number
   /** Only jobs of these tasks, with what task, queue and built-in rules say of them. */
   readonly tasks: ReadonlyMap<string, Policy>
   /** Not these: their abandoned handlers still run in this process. */
-  readonly exclude: { has(id: string): boolean }
+  readonly exclude: Iterable<string> & { has(id: string): boolean }
   readonly limits: Limits
 }
 
@@ -98,7 +119,12 @@ export interface Beat extends Omit<WorkerInfo, 'at'> {
   /** The last beat: the worker stops. */
   readonly leaving: boolean
   readonly leaseMs: number
-  readonly held: readonly { readonly id: string; readonly fence: number }[]
+  readonly held: readonly {
+    readonly id: string
+    readonly fence: number
+    /** When its handler started, by the store's clock; null: it waits for a slot. */
+    readonly startedAt: number | null
+  }[]
 }
 
 export interface BeatAnswer {
@@ -159,33 +185,42 @@ export interface SweepAnswer {
   readonly nextAt: number | null
 }
 
-export interface ProgressUpdate {
-  readonly id: string
-  readonly fence: number
-  readonly by: string
-  /** Null: nothing new. */
-  readonly progress: Progress | null
-  /** All lines that the job keeps; null: nothing new. */
-  readonly log: JobLog | null
-}
-
-/** The record after the update, or null: another fence, or not running. */
-export type ProgressAnswer = JobRecord | null
-
 /** A committed change: the fact, and the record it led to (null after a removal). */
 export interface Change {
   readonly entry: LogEntry
   readonly record: JobRecord | null
 }
 
+/** A job as it is now; null: it was removed. */
+export interface MovedJob {
+  readonly id: string
+  readonly queue: string
+  readonly record: JobRecord | null
+}
+
+/** Jobs whose changes a watcher wants to hear of when others make them. */
+export interface Interest {
+  /** It runs here, or somebody here follows it. */
+  has(id: string): boolean
+  /** Those that somebody follows. */
+  followed(): Iterable<string>
+}
+
 export type StoreEvent =
-  /** Committed, in the order of the queues' logs. */
+  /**
+   * Committed through this session, told before the call is answered; a store that one process
+   * holds tells what any session has done. `seq` is 0 where the log numbers later: see `tail`.
+   */
   | { readonly type: 'changes'; readonly changes: readonly Change[] }
+  /** Jobs of the watcher's interest that others have changed, as they are now. */
+  | { readonly type: 'moved'; readonly jobs: readonly MovedJob[] }
   /** Jobs of a queue may be claimable now. */
   | { readonly type: 'wake'; readonly queue: string }
   /** Something falls due at `at`: a delay, a ttl, a lease. */
   | { readonly type: 'timer'; readonly at: number }
   | { readonly type: 'setting'; readonly key: string; readonly value: Json }
+  /** What another log had told is in this one now: nothing has happened. */
+  | { readonly type: 'retold'; readonly entries: readonly LogEntry[] }
 
 /**
  * The storage contract. Every method is atomic; what takes a list is one write. Rejections are
@@ -208,7 +243,9 @@ export interface Store {
    */
   claim(request: ClaimRequest): Promise<ClaimAnswer>
   /** Each member stands or falls alone. */
-  commit(commits: readonly Commit[]): Promise<readonly CommitAnswer[]>
+  commit(
+    commits: readonly Commit[], options?: CommitOptions,
+  ): Promise<readonly CommitAnswer[]>
   /** Tells that a worker lives, and extends its leases. */
   renew(beat: Beat): Promise<BeatAnswer>
   /** Cancel, retry, reschedule, remove, obliterate: each member stands or falls alone. */
@@ -218,6 +255,11 @@ export interface Store {
    * parent means for the children that were too many for its own commit.
    */
   sweep(request: SweepRequest): Promise<SweepAnswer>
+  /**
+   * Takes in settled jobs and log entries of another store, as they are; watchers hear of no
+   * change. May be repeated. Rejects with `id-in-use` as `insert` does.
+   */
+  restore(part: Restoration): Promise<RestoreAnswer>
   get(ids: readonly string[]): Promise<readonly (JobRecord | undefined)[]>
   list(query: ListQuery): Promise<Page>
   /** Why a job of this queue does not run; null when there is no such job. */
@@ -232,12 +274,23 @@ export interface Store {
    * Calls `listener` for each committed event from now on, one at a time: what a listener causes
    * comes after what is being told, for all listeners. The answer ends that.
    */
-  watch(listener: (event: StoreEvent) => void): () => void
+  watch(listener: (event: StoreEvent) => void, interest?: Interest): () => void
+  /**
+   * Calls `listener` with the entries of all queues' logs as they are numbered, each once and in
+   * the order of its queue: all that `readLog` does not know when the promise resolves.
+   */
+  tail(listener: (entries: readonly LogEntry[]) => void): Promise<() => void>
+  /** Tells of the jobs of a transaction that has committed: see `InsertOptions`. */
+  wake(queue: string): void
   getSetting(key: string): Promise<Setting>
   /** Writes only if the version is still `version`; answers whether it did. */
   casSetting(key: string, version: number, value: Json): Promise<boolean>
   /** Stores progress of running jobs under their fence, whatever their rev. */
   progress(updates: readonly ProgressUpdate[]): Promise<readonly ProgressAnswer[]>
+  /** What is amiss with the server behind the store, and what to do; not every store has one. */
+  doctor?(): Promise<readonly Finding[]>
+  /** Tells whom the store refuses because of this process where its gateway is; null: nowhere. */
+  announce?(address: string | null): Promise<void>
 }
 
 export const noLimits: Limits = Object.freeze({ rate: null, perPartition: null })

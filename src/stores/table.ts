@@ -9,13 +9,16 @@ import { explainFrom } from './explaining.ts'
 import { insertInto } from './insertion.ts'
 import { listFrom } from './listing.ts'
 import { obliterateIn } from './obliterating.ts'
+import type { ProgressAnswer, ProgressUpdate } from './progress-update.ts'
+import type { Restoration, RestoreAnswer } from './restoration.ts'
+import { restoreInto } from './restoring.ts'
 import type { Row } from './row.ts'
 import type { Counts, Facts, ListQuery, LogPage, Page, WorkerInfo } from './reading.ts'
 import { Rows } from './rows.ts'
 import type { Setting } from './settings.ts'
 import type {
   Beat, BeatAnswer, ClaimAnswer, ClaimRequest, Commit, CommitAnswer, InsertAnswer, InsertOptions,
-  JobRequest, Limits, ProgressAnswer, ProgressUpdate, Request, RequestAnswer,
+  JobRequest, Limits, Request, RequestAnswer,
 } from './store.ts'
 
 /** Children that the end of a parent moves in its own step, at most; the sweep does the rest. */
@@ -99,10 +102,10 @@ export class Table {
     const lease = { worker: beat.worker, until: now + leaseMs }
     if (leaving) this.#workers.delete(beat.worker)
     else this.#workers.set(beat.worker, { info: { ...said, at: now }, until: lease.until })
-    const lost = held.filter(({ id, fence }) => {
+    const lost = held.filter(({ id, fence, startedAt }) => {
       const row = this.rows.byId.get(id)
       if (!row || row.record.fence !== fence || !isLive(row.record)) return true
-      row.record = { ...row.record, lease }
+      row.record = { ...row.record, lease, startedAt: row.record.startedAt ?? startedAt }
       return false
     })
     return { lost: lost.map(({ id }) => id) }
@@ -136,6 +139,12 @@ export class Table {
       if (progress !== null) this.rows.step(row, { type: 'progress', now, by, progress })
       return row.record
     })
+  }
+
+  restore(part: Restoration): RestoreAnswer {
+    const answer = restoreInto(this.rows, part)
+    this.follow(followLimit)
+    return answer
   }
 
   /** Takes back every live job: at the start of a store that only one process can hold. */

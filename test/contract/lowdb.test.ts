@@ -1,7 +1,6 @@
-import { lowdbStore } from '../../src/stores/lowdb/store.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
-import { VirtualEnv } from '../support/virtual-env.ts'
-import { storeContract } from './store-contract.ts'
+import { lowdbStore } from 'troupe/stores/lowdb'
+import { MemoryDisk, VirtualEnv } from 'troupe/testing'
+import { storeContract } from 'troupe/testing/store'
 
 storeContract('lowdb', () => {
   const env = new VirtualEnv({ disk: new MemoryDisk() })

@@ -1,6 +1,6 @@
-import { memoryStore } from '../../src/stores/memory.ts'
-import { VirtualEnv } from '../support/virtual-env.ts'
-import { storeContract } from './store-contract.ts'
+import { memoryStore } from 'troupe'
+import { VirtualEnv } from 'troupe/testing'
+import { storeContract } from 'troupe/testing/store'
 
 storeContract('memory', () => {
   const store = memoryStore()

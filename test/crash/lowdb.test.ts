@@ -7,7 +7,7 @@ import type { JobRecord } from 'troupe'
 import { lowdbStore } from 'troupe/stores/lowdb'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { LogEntry } from '../../src/records/transition.ts'
-import { checkLog, checkRecords } from '../support/invariants.ts'
+import { checkLog, checkRecords } from '../../src/testing/invariants.ts'
 
 const kills = Number(process.env['TROUPE_KILLS'] ?? 100)
 const root = resolve(import.meta.dirname, '../..')

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import type { JobContext, JobEvent, JobEventType } from '../../machines/job-events.ts'
 import type { Backoff, JobError, Json, Policy, Progress } from '../../machines/vocabulary.ts'
 import type { JobRecord } from '../../src/records/job.ts'
-import { eventTypes, recordIn } from '../support/records.ts'
-import type { Leaf } from '../support/records.ts'
+import { eventTypes, recordIn } from '../../src/testing/records.ts'
+import type { Leaf } from '../../src/testing/records.ts'
 
 /** Few moments, so that times meet, pass and miss each other by one often. */
 const moment = fc.integer({ min: 0, max: 12 })

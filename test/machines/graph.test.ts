@@ -8,8 +8,8 @@ import { queueEventDescriptions, queueMachine } from '../../machines/queue.ts'
 import { phases, settledStates, states } from '../../machines/vocabulary.ts'
 import {
   contextOf, eventTypes, jobEvent, leaves, now, recordIn, valueOf,
-} from '../support/records.ts'
-import type { Leaf } from '../support/records.ts'
+} from '../../src/testing/records.ts'
+import type { Leaf } from '../../src/testing/records.ts'
 
 /** Each event in the forms that the guards tell apart; in the future all times have passed. */
 const events: readonly JobEvent[] = [

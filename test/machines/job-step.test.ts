@@ -8,7 +8,7 @@ import type { JobRecord } from '../../src/records/job.ts'
 import { can, ignored, leafOf, step } from '../../src/records/step.ts'
 import {
   contextOf, deepFreeze, eventTypes, jobEvent, leaves, newJob, recordIn, valueOf,
-} from '../support/records.ts'
+} from '../../src/testing/records.ts'
 import { anyEvent, anyEventOf, anyRecordIn } from './arbitraries.ts'
 
 interface Interpreted {

@@ -5,8 +5,8 @@ import type { JobRecord } from '../../src/records/job.ts'
 import { can, ignored, leafOf, step } from '../../src/records/step.ts'
 import {
   deepFreeze, eventTypes, jobEvent, leaves, now, policy, recordIn,
-} from '../support/records.ts'
-import type { Leaf } from '../support/records.ts'
+} from '../../src/testing/records.ts'
+import type { Leaf } from '../../src/testing/records.ts'
 
 /**
  * Written by hand from the design, never generated: the leaf that each event reaches from each
@@ -26,9 +26,9 @@ fail/no-retries      -         -         -         failed     cancelled  -      
 fail/no-policy       -         -         -         failed     cancelled  -         -      -
 fail/unrecoverable   -         -         -         failed     cancelled  -         -      -
 fail/invalid-input   -         -         -         failed     cancelled  -         -      -
-timeout/left         -         -         -         delayed    cancelled  -         -      -
-timeout/spent        -         -         -         failed     cancelled  -         -      -
-timeout/no-retries   -         -         -         failed     cancelled  -         -      -
+timeout/left         -         -         -         delayed    -          -         -      -
+timeout/spent        -         -         -         failed     -          -         -      -
+timeout/no-retries   -         -         -         failed     -          -         -      -
 snooze               -         -         -         delayed    cancelled  -         -      -
 snooze/past          -         -         -         delayed    cancelled  -         -      -
 release              -         -         -         ready      cancelled  -         -      -

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { memoryStore } from 'troupe'
 import type { Job } from 'troupe'
-import { answerAfter, faultyStore, waitFor } from '../support/faulty-store.ts'
+import { answerAfter, faultyStore, waitFor } from '../../src/testing/faulty-store.ts'
 import { hold, useStage } from '../support/stage.ts'
 
 /** Defects that the model, the races or the contract have found, each on its shortest way. */

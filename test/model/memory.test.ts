@@ -1,7 +1,3 @@
-import { it } from 'vitest'
-import { memoryPlace } from './places.ts'
-import { runModel } from './run-model.ts'
+import { memoryPlace, storeModel } from 'troupe/testing/store'
 
-it('keeps every promise in memory, whatever is done', async () => {
-  await runModel(memoryPlace, { times: 100, size: 60 })
-}, 300_000)
+storeModel('memory', memoryPlace, { times: 100 })

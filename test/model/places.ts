@@ -1,53 +1,11 @@
-import { memoryStore } from 'troupe'
 import { lowdbStore } from 'troupe/stores/lowdb'
-import type { Env } from '../../src/env.ts'
-import type { Store } from '../../src/stores/store.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
-import { Life } from '../support/mortal.ts'
-import { VirtualEnv } from '../support/virtual-env.ts'
+import { Life } from '../../src/testing/mortal.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
+import type { Place, Process } from '../../src/testing/model/places.ts'
+import { VirtualEnv } from '../../src/testing/virtual-env.ts'
 
-/** One process of the simulation, with its own view of the world. */
-export interface Process {
-  readonly life: Life
-  readonly env: Env
-  readonly store: Store
-  /** The same store for the eyes of the test. */
-  readonly plain: Store
-}
-
-/** Where the jobs of a model live. */
-export interface Place {
-  readonly clock: VirtualEnv
-  /** The one store that outlives all processes, if it is so. */
-  readonly store: Store | null
-  start(): Process
-  /** The power goes at the nth change of the disk from now, if it comes to that. */
-  cutAt(change: number): void
-  /** Ends a process from one moment to the next. Answers all that died of it. */
-  crash(process: Process): readonly Process[]
-}
-
-/** Several processes on one store in memory; each dies alone. */
-export function memoryPlace(
-  seed: number, wrap: (store: Store) => Store = (store) => store,
-): Place {
-  const clock = new VirtualEnv({ seed })
-  const store = memoryStore()
-  return {
-    clock,
-    store,
-    start: () => {
-      const life = new Life()
-      const env = life.env(clock, clock.disk)
-      return { life, env, store: life.store(wrap(store)), plain: store }
-    },
-    cutAt: () => undefined,
-    crash: (process) => {
-      process.life.kill()
-      return [process]
-    },
-  }
-}
+export { memoryPlace } from '../../src/testing/model/places.ts'
+export type { Place, Process } from '../../src/testing/model/places.ts'
 
 /** A file, and one real process that holds it: a power cut ends everything at once. */
 export function lowdbPlace(seed: number): Place {
@@ -64,6 +22,7 @@ export function lowdbPlace(seed: number): Place {
   return {
     clock,
     store: null,
+    patienceMs: 0,
     start: () => {
       const life = new Life()
       const store = life.store(lowdbStore('/data/jobs.json', sizes))

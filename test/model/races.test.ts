@@ -1,15 +1,15 @@
 import * as fc from 'fast-check'
 import { TroupeError } from 'troupe'
 import { expect, it } from 'vitest'
-import type { Ending } from '../support/handler-journal.ts'
-import { holds } from '../support/invariants.ts'
+import type { Ending } from '../../src/testing/handler-journal.ts'
+import { holds } from '../../src/testing/invariants.ts'
 import { racyStore } from '../support/racy-store.ts'
 import type { Mishap, Racing } from '../support/racy-store.ts'
-import { runs } from '../support/runs.ts'
+import { runs } from '../../src/testing/runs.ts'
 import { memoryPlace } from './places.ts'
-import { silence } from './run-model.ts'
-import type { Plan } from './worker.ts'
-import { World } from './world.ts'
+import { silence } from '../../src/testing/model/run-model.ts'
+import type { Plan } from '../../src/testing/model/worker.ts'
+import { World } from '../../src/testing/model/world.ts'
 
 interface Spec {
   readonly plans: readonly Plan[]

@@ -1,7 +1,7 @@
 import type { Job, Transition } from 'troupe'
 import { map, tap } from 'rxjs'
 import { describe, expect, test } from 'vitest'
-import { faultyStore, waitFor } from '../support/faulty-store.ts'
+import { faultyStore, waitFor } from '../../src/testing/faulty-store.ts'
 import { hold, recordOf, useStage } from '../support/stage.ts'
 
 const stage = useStage()

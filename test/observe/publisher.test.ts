@@ -5,7 +5,7 @@ import { createRecord } from '../../src/records/job.ts'
 import { toLogEntry } from '../../src/records/transition.ts'
 import { Broadcast } from '../../src/stores/broadcast.ts'
 import type { Change, StoreEvent } from '../../src/stores/store.ts'
-import { newJob } from '../support/records.ts'
+import { newJob } from '../../src/testing/records.ts'
 
 /** A store's news that a job was added. */
 function news(...seqs: number[]): StoreEvent {
@@ -16,16 +16,18 @@ function news(...seqs: number[]): StoreEvent {
   return { type: 'changes', changes }
 }
 
+/** A publisher in front of a store that tells what a test says. */
 function open() {
   const reports: unknown[] = []
-  return { publisher: new Publisher((error) => { reports.push(error) }), reports }
+  const store = new Broadcast()
+  const publisher = new Publisher(store, (error) => { reports.push(error) })
+  store.watch((event) => { publisher.receive(event) })
+  return { publisher, store, reports }
 }
 
 describe('the publisher', () => {
   test('tells what an observer causes after what is being told, to everybody', () => {
-    const { publisher } = open()
-    const store = new Broadcast()
-    store.watch((event) => { publisher.receive(event) })
+    const { publisher, store } = open()
     const heard: string[] = []
     publisher.transitions('images').subscribe(({ seq }) => {
       heard.push(`first ${seq}`)
@@ -38,12 +40,12 @@ describe('the publisher', () => {
   })
 
   test('goes on after an observer that threw', () => {
-    const { publisher, reports } = open()
+    const { publisher, store, reports } = open()
     const heard: Transition[] = []
     publisher.transitions('images').subscribe(() => { throw new Error('bad') })
     publisher.transitions('images').subscribe((transition) => heard.push(transition))
-    publisher.receive(news(1))
-    publisher.receive(news(2))
+    store.emit([news(1)])
+    store.emit([news(2)])
     expect(heard.map(({ cursor }) => cursor)).toEqual(['images:1', 'images:2'])
     expect(reports).toHaveLength(2)
   })
@@ -58,7 +60,7 @@ describe('the publisher', () => {
     publisher.receive(news(1))
     publisher.receive(news(1))
     expect(heard).toEqual(['job'])
-    expect(publisher.followed).toBe(0)
+    expect(publisher.followed.size).toBe(0)
   })
 
   test('ends everything once, and what comes later at once', () => {

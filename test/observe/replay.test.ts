@@ -1,6 +1,6 @@
 import type { Troupe, Transition } from 'troupe'
 import { describe, expect, test } from 'vitest'
-import { faultyStore, refuse, waitFor } from '../support/faulty-store.ts'
+import { faultyStore, refuse, waitFor } from '../../src/testing/faulty-store.ts'
 import { hold, thrown, useStage } from '../support/stage.ts'
 
 const stage = useStage()

@@ -1,7 +1,7 @@
 import { TroupeError } from 'troupe'
 import type { Job } from 'troupe'
 import { describe, expect, test } from 'vitest'
-import { faultyStore, refuse } from '../support/faulty-store.ts'
+import { faultyStore, refuse } from '../../src/testing/faulty-store.ts'
 import { hold, recordOf, refusal, useStage } from '../support/stage.ts'
 
 const stage = useStage()

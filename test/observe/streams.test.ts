@@ -2,7 +2,7 @@ import type { Job } from 'troupe'
 import type { Observable} from 'rxjs';
 import { filter, from, map, toArray, firstValueFrom, lastValueFrom } from 'rxjs'
 import { describe, expect, test } from 'vitest'
-import { refuse, faultyStore } from '../support/faulty-store.ts'
+import { refuse, faultyStore } from '../../src/testing/faulty-store.ts'
 import { hold, useStage } from '../support/stage.ts'
 
 const stage = useStage()

@@ -1,6 +1,6 @@
 import type { Job, Queue, Tasks } from 'troupe'
 import { describe, expect, test } from 'vitest'
-import { listQuery } from '../support/records.ts'
+import { listQuery } from '../../src/testing/records.ts'
 import { recordOf, refusal, useStage } from '../support/stage.ts'
 
 const stage = useStage()

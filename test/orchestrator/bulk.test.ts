@@ -1,10 +1,10 @@
 import { lowdbStore } from 'troupe/stores/lowdb'
 import type { BulkAnswer, Job, Queue, Spec, Tasks } from 'troupe'
 import { describe, expect, test } from 'vitest'
-import { faultyStore, refuse } from '../support/faulty-store.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { faultyStore, refuse } from '../../src/testing/faulty-store.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import { hold, recordOf, refusal, untilAborted, useStage } from '../support/stage.ts'
-import { VirtualEnv } from '../support/virtual-env.ts'
+import { VirtualEnv } from '../../src/testing/virtual-env.ts'
 
 const stage = useStage()
 

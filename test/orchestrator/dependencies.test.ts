@@ -1,7 +1,7 @@
 import { memoryStore } from 'troupe'
 import type { Job, Parent, Store } from 'troupe'
 import { describe, expect, test } from 'vitest'
-import { faultyStore, refuse } from '../support/faulty-store.ts'
+import { faultyStore, refuse } from '../../src/testing/faulty-store.ts'
 import { hold, recordOf, refusal, useStage } from '../support/stage.ts'
 
 const stage = useStage()
@@ -155,9 +155,10 @@ describe('job.parents', () => {
     expect(await stage.drive(child.result())).toEqual({ of: child.id })
     expect(parents.at(-1)).toMatchObject([{ id: 'parent', state: 'completed' }])
     expect(await recordOf(queue, child.id)).toMatchObject({ attempt: 1 })
-    const lines = stage.takeLines()
-    expect(lines.map(({ message }) => message)).toEqual(Array.from({ length: 3 }, () =>
-      `the parents of job ${child.id} could not be read; trying again`))
+    expect(stage.takeLines().map(({ message }) => message)).toEqual([
+      `the parents of job ${child.id} could not be read; trying again`,
+      'the store takes everything again; it refused 3 times in 2 s',
+    ])
   })
 
   test('are copies: what a handler does to them changes no record', async () => {

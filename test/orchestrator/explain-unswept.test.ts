@@ -1,6 +1,6 @@
 import type { Job, Store } from 'troupe'
 import { describe, expect, test } from 'vitest'
-import { faultyStore, refuse } from '../support/faulty-store.ts'
+import { faultyStore, refuse } from '../../src/testing/faulty-store.ts'
 import { untilAborted, useStage } from '../support/stage.ts'
 
 const stage = useStage()
@@ -17,12 +17,16 @@ async function open(store: Store = stage.store) {
 
 describe('before the store is swept, explain says of', () => {
   test('a running job whose worker was not heard of', async () => {
-    const { store, next } = faultyStore(stage.store)
+    let silent = false
+    const { store, next } = faultyStore(stage.store, {
+      renew: async (beat) => (silent && !beat.leaving
+        ? refuse(async () => undefined) as Promise<never> : stage.store.renew(beat)),
+    })
     const { troupe, queue } = await open(store)
     await troupe.start()
     await queue.add('wait', undefined, { id: 'a' })
     await stage.env.settle()
-    next('renew', refuse, 3)
+    silent = true
     next('sweep', refuse, 40)
     await stage.env.advance(31_000)
     expect((await queue.explain('a')).text).toContain(

@@ -1,7 +1,8 @@
 import type { Explanation, Job, Queue, QueueOptions, Store, Tasks } from 'troupe'
 import { describe, expect, test } from 'vitest'
 import { reasons } from '../../src/orchestrator/explain.ts'
-import { faultyStore, refuse } from '../support/faulty-store.ts'
+import { expectOutages } from '../support/outage-lines.ts'
+import { faultyStore, refuse } from '../../src/testing/faulty-store.ts'
 import { hold, refusal, untilAborted, useStage } from '../support/stage.ts'
 
 const stage = useStage()
@@ -274,8 +275,8 @@ describe('explain says of a ready job', () => {
     expect(await why(queue, 'a')).toMatchObject({
       why: 'in-line', text: expect.stringMatching(/^The store refuses writes just now/),
     })
-    expect(stage.takeLines()).toHaveLength(1)
     await stage.env.advance(2000)
+    expectOutages(stage.takeLines())
   })
 })
 

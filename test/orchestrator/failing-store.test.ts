@@ -1,7 +1,8 @@
 import type { Job } from 'troupe'
 import { describe, expect, test } from 'vitest'
-import { faultyStore, loseAnswer, refuse, waitFor } from '../support/faulty-store.ts'
-import type { FaultyStore } from '../support/faulty-store.ts'
+import { faultyStore, loseAnswer, refuse, waitFor } from '../../src/testing/faulty-store.ts'
+import type { FaultyStore } from '../../src/testing/faulty-store.ts'
+import { expectOutages } from '../support/outage-lines.ts'
 import { eventsOf, hold, recordOf, refusal, useStage } from '../support/stage.ts'
 import type { Hold } from '../support/stage.ts'
 
@@ -12,17 +13,6 @@ async function open<R>(work: (job: Job) => R, concurrency = 2) {
   const troupe = await stage.open({ store: faulty.store })
   const queue = troupe.queue('q', { concurrency, tasks: { work } })
   return { faulty, troupe, queue }
-}
-
-/** The store's complaints were logged, and nothing else was. */
-function expectComplaints(least: number, most = least): void {
-  const lines = stage.takeLines()
-  expect(lines.length).toBeGreaterThanOrEqual(least)
-  expect(lines.length).toBeLessThanOrEqual(most)
-  for (const { level, err } of lines) {
-    expect(level).toBe('error')
-    expect(err).toMatchObject({ code: 'store-failed' })
-  }
 }
 
 function operations(faulty: FaultyStore): string[] {
@@ -52,7 +42,7 @@ describe('when the store refuses to commit', () => {
     expect(faulty.calls('commit')).toHaveLength(5)
     expect(new Set(operations(faulty)).size).toBe(1)
     expect(eventsOf(await recordOf(queue, job.id))).toEqual(['add', 'claim', 'complete'])
-    expectComplaints(1)
+    expectOutages(stage.takeLines())
   })
 
   test('whose answer was lost, the repetition settles once', async () => {
@@ -74,7 +64,7 @@ describe('when the store refuses to commit', () => {
     expect(runs).toBe(3)
     const { entries } = await stage.store.readLog('q', 0, 100)
     expect(entries.filter(({ event }) => event === 'complete')).toHaveLength(2)
-    expectComplaints(1, 2)
+    expectOutages(stage.takeLines(), 1, 2)
   })
 
   test('no new job starts meanwhile, and all that wait start after', async () => {
@@ -105,7 +95,7 @@ describe('when the store refuses to commit', () => {
     for (const { release } of gates.values()) release()
     await stage.drive(queue.idle())
     expect(await queue.counts()).toMatchObject({ completed: 5 })
-    expectComplaints(1, 2)
+    expectOutages(stage.takeLines(), 1, 2)
   })
 
   test('stop gives up after its grace, and what was not taken runs again elsewhere', async () => {
@@ -142,7 +132,7 @@ describe('when the store refuses to claim', () => {
     expect(idle).toBe(false)
     expect(await stage.drive(job.result())).toBe('ran')
     await stage.drive(waiting)
-    expectComplaints(3)
+    expectOutages(stage.takeLines())
   })
 
   test('while it stops, no timer stays behind', async () => {
@@ -160,7 +150,7 @@ describe('when the store refuses to claim', () => {
     gate.release()
     await stage.drive(stopping)
     expect(stage.env.pendingTimers).toBe(0)
-    expectComplaints(0, 1)
+    expectOutages(stage.takeLines(), 0, 1)
   })
 })
 
@@ -185,7 +175,7 @@ describe('when the store refuses to read its settings', () => {
     faulty.next('getSetting', refuse, 2)
     const late = troupe.queue('late', { tasks: { work: () => 'ran' } })
     expect(await stage.drive((await late.add('work')).result())).toBe('ran')
-    expectComplaints(2)
+    expectOutages(stage.takeLines())
   })
 
   test('a queue that could not begin yet does not keep a stop waiting', async () => {
@@ -196,7 +186,7 @@ describe('when the store refuses to read its settings', () => {
     await stage.env.settle()
     await stage.drive(troupe.stop(), 100)
     expect(stage.env.pendingTimers).toBe(0)
-    expectComplaints(1)
+    expectOutages(stage.takeLines())
   })
 })
 

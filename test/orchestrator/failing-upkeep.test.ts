@@ -1,6 +1,7 @@
 import type { Job } from 'troupe'
 import { describe, expect, test } from 'vitest'
-import { answerAfter, faultyStore, refuse, waitFor } from '../support/faulty-store.ts'
+import { answerAfter, faultyStore, refuse, waitFor } from '../../src/testing/faulty-store.ts'
+import { expectOutages } from '../support/outage-lines.ts'
 import { hold, recordOf, useStage } from '../support/stage.ts'
 
 const stage = useStage()
@@ -10,17 +11,6 @@ async function open<R>(work: (job: Job) => R, concurrency = 2) {
   const troupe = await stage.open({ store: faulty.store })
   const queue = troupe.queue('q', { concurrency, tasks: { work } })
   return { faulty, troupe, queue }
-}
-
-/** The store's complaints were logged, and nothing else was. */
-function expectComplaints(least: number, most = least): void {
-  const lines = stage.takeLines()
-  expect(lines.length).toBeGreaterThanOrEqual(least)
-  expect(lines.length).toBeLessThanOrEqual(most)
-  for (const { level, err } of lines) {
-    expect(level).toBe('error')
-    expect(err).toMatchObject({ code: 'store-failed' })
-  }
 }
 
 describe('when the store refuses progress', () => {
@@ -63,7 +53,7 @@ describe('when the store refuses to sweep', () => {
     const job = await queue.add('work', null, { delay: 100 })
     faulty.next('sweep', refuse, 3)
     expect(await stage.drive(job.result())).toBe('ran')
-    expectComplaints(3)
+    expectOutages(stage.takeLines())
   })
 
   test('or is slow to, what falls due meanwhile is not forgotten', async () => {
@@ -91,7 +81,7 @@ describe('when the store refuses a heartbeat', () => {
     expect(await recordOf(queue, job.id)).toMatchObject({ state: 'running', stalls: 0, attempt: 1 })
     gate.release('alive')
     expect(await stage.drive(job.result())).toBe('alive')
-    expectComplaints(1)
+    expectOutages(stage.takeLines())
   })
 
   test('an answer about a former attempt does not end the present one', async () => {

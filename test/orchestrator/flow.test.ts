@@ -1,7 +1,7 @@
 import { memoryStore } from 'troupe'
 import type { After, Flow, Job, Parent } from 'troupe'
 import { describe, expect, test } from 'vitest'
-import { faultyStore, refuse } from '../support/faulty-store.ts'
+import { faultyStore, refuse } from '../../src/testing/faulty-store.ts'
 import { recordOf, refusal, useStage } from '../support/stage.ts'
 
 const stage = useStage()

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { TroupeError, UnrecoverableError } from 'troupe'
 import type { Job, JobRecord, Parent } from 'troupe'
 import { expect, test } from 'vitest'
-import { runs } from '../support/runs.ts'
+import { runs } from '../../src/testing/runs.ts'
 import { Stage } from '../support/stage.ts'
 
 const queueNames = ['a', 'b', 'c'] as const

@@ -2,11 +2,11 @@ import { createTroupe, memoryStore } from 'troupe'
 import type { Job, JobLog, JobRecord, Queue } from 'troupe'
 import { lowdbStore } from 'troupe/stores/lowdb'
 import { describe, expect, test } from 'vitest'
-import { faultyStore, loseAnswer, refuse } from '../support/faulty-store.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
-import { Life } from '../support/mortal.ts'
+import { faultyStore, loseAnswer, refuse } from '../../src/testing/faulty-store.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
+import { Life } from '../../src/testing/mortal.ts'
 import { hold, recordOf, thrown, untilAborted, useStage } from '../support/stage.ts'
-import { VirtualEnv } from '../support/virtual-env.ts'
+import { VirtualEnv } from '../../src/testing/virtual-env.ts'
 
 const stage = useStage()
 

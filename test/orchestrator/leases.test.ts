@@ -1,7 +1,7 @@
 import type { Job, Store } from 'troupe'
 import { describe, expect, test } from 'vitest'
-import { answerAfter, faultyStore, refuse, waitFor } from '../support/faulty-store.ts'
-import type { FaultyStore } from '../support/faulty-store.ts'
+import { answerAfter, faultyStore, waitFor } from '../../src/testing/faulty-store.ts'
+import type { FaultyStore } from '../../src/testing/faulty-store.ts'
 import { eventsOf, hold, recordOf, useStage } from '../support/stage.ts'
 import type { Hold } from '../support/stage.ts'
 
@@ -163,32 +163,6 @@ describe('a lost lease', () => {
     expect(eventsOf(await recordOf(queue, id))).toEqual([
       'add', 'claim', 'stall', 'claim', 'complete',
     ])
-  })
-
-  test('is feared, on a store of many processes, when heartbeats fail for long', async () => {
-    const capabilities = { ...stage.store.capabilities, multiProcess: true }
-    const { store, next } = faultyStore(stage.store, { capabilities })
-    const troupe = await stage.open({ store })
-    const aborted: number[] = []
-    const begin = stage.env.now()
-    const queue = troupe.queue('q', {
-      tasks: {
-        work: (job: Job) => new Promise<void>((resolve) => {
-          job.signal.addEventListener('abort', () => {
-            aborted.push(stage.env.now() - begin)
-            resolve()
-          })
-        }),
-      },
-    })
-    await troupe.start()
-    const { id } = await queue.add('work')
-    await stage.env.advance(5000)
-    next('renew', refuse, 2)
-    await stage.env.advance(24_000)
-    expect(aborted).toEqual([20_000])
-    expect((await recordOf(queue, id)).state).toBe('running')
-    expect(stage.takeLines()).toHaveLength(2)
   })
 })
 

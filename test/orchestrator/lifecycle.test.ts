@@ -1,6 +1,6 @@
 import type { Job } from 'troupe'
 import { describe, expect, test } from 'vitest'
-import { faultyStore } from '../support/faulty-store.ts'
+import { faultyStore } from '../../src/testing/faulty-store.ts'
 import { hold, recordOf, refusal, useStage } from '../support/stage.ts'
 
 const stage = useStage()

@@ -2,10 +2,10 @@ import { memoryStore } from 'troupe'
 import type { Job, Store } from 'troupe'
 import { lowdbStore } from 'troupe/stores/lowdb'
 import { describe, expect, test } from 'vitest'
-import { faultyStore, refuse, waitFor } from '../support/faulty-store.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { faultyStore, refuse, waitFor } from '../../src/testing/faulty-store.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import { eventsOf, hold, recordOf, useStage } from '../support/stage.ts'
-import { VirtualEnv } from '../support/virtual-env.ts'
+import { VirtualEnv } from '../../src/testing/virtual-env.ts'
 
 const stage = useStage()
 

@@ -3,10 +3,10 @@ import { lowdbStore } from 'troupe/stores/lowdb'
 import type { Job, Transition, Troupe } from 'troupe'
 import { describe, expect, test } from 'vitest'
 import { must } from '../contract/bench.ts'
-import { answerAfter, faultyStore } from '../support/faulty-store.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
+import { answerAfter, faultyStore } from '../../src/testing/faulty-store.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
 import { hold, recordOf, refusal, untilAborted, useStage } from '../support/stage.ts'
-import { VirtualEnv } from '../support/virtual-env.ts'
+import { VirtualEnv } from '../../src/testing/virtual-env.ts'
 
 const stage = useStage()
 

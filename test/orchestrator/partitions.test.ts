@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { memoryStore } from 'troupe'
 import type { Job, QueueOptions } from 'troupe'
 import { describe, expect, test } from 'vitest'
-import { runs } from '../support/runs.ts'
+import { runs } from '../../src/testing/runs.ts'
 import { hold, Stage, thrown, useStage } from '../support/stage.ts'
 import type { Hold } from '../support/stage.ts'
 

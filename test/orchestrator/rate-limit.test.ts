@@ -3,11 +3,11 @@ import { memoryStore } from 'troupe'
 import type { Job, QueueOptions, RateLimitOption } from 'troupe'
 import { lowdbStore } from 'troupe/stores/lowdb'
 import { describe, expect, test } from 'vitest'
-import { faultyStore } from '../support/faulty-store.ts'
-import { MemoryDisk } from '../support/memory-disk.ts'
-import { runs } from '../support/runs.ts'
+import { faultyStore } from '../../src/testing/faulty-store.ts'
+import { MemoryDisk } from '../../src/testing/memory-disk.ts'
+import { runs } from '../../src/testing/runs.ts'
 import { hold, Stage, thrown, useStage } from '../support/stage.ts'
-import { VirtualEnv } from '../support/virtual-env.ts'
+import { VirtualEnv } from '../../src/testing/virtual-env.ts'
 
 const stage = useStage()
 

@@ -2,7 +2,7 @@ import { TroupeError, UnrecoverableError, task } from 'troupe'
 import type { AddOptions, BackoffFunction, BackoffOption, Job } from 'troupe'
 import { describe, expect, test } from 'vitest'
 import { eventsOf, hold, recordOf, useStage } from '../support/stage.ts'
-import { VirtualEnv } from '../support/virtual-env.ts'
+import { VirtualEnv } from '../../src/testing/virtual-env.ts'
 
 const stage = useStage()
 

@@ -1,6 +1,6 @@
 import type { Job } from 'troupe'
 import { afterEach, describe, expect, test } from 'vitest'
-import { faultyStore, waitFor } from '../support/faulty-store.ts'
+import { faultyStore, waitFor } from '../../src/testing/faulty-store.ts'
 import { eventsOf, hold, refusal, thrown, untilAborted, useStage } from '../support/stage.ts'
 
 const stage = useStage()
@@ -82,6 +82,22 @@ describe('stop', () => {
     await stage.drive(troupe.stop({ grace: 1000 }), 10_000)
     const [record] = await stage.store.get([id])
     expect(record).toMatchObject({ state: 'queued', phase: 'ready', attempt: 0 })
+  })
+
+  test('does not wait longer because it is told again and again', async () => {
+    const troupe = await stage.open()
+    const queue = troupe.queue('q', { tasks: { work: () => new Promise(() => undefined) } })
+    await troupe.start()
+    await queue.add('work')
+    await stage.env.settle()
+    let stopped = false
+    const stops = [troupe.stop().then(() => { stopped = true })]
+    for (let second = 0; second < 4; second += 1) {
+      stops.push(troupe.stop({ grace: 0 }))
+      await stage.env.advance(1000)
+    }
+    expect(stopped).toBe(true)
+    await Promise.all(stops)
   })
 
   test('keeps a result that comes after the abort, and the error of a cancelled job', async () => {

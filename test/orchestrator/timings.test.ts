@@ -2,7 +2,7 @@ import { createTroupe } from 'troupe'
 import { expect, test } from 'vitest'
 import { openWithJournal } from '../support/log-journal.ts'
 import type { Work } from '../support/log-journal.ts'
-import { Life } from '../support/mortal.ts'
+import { Life } from '../../src/testing/mortal.ts'
 import { hold, refusal, useStage } from '../support/stage.ts'
 import type { Hold } from '../support/stage.ts'
 

@@ -1,7 +1,7 @@
 import { UnrecoverableError } from 'troupe'
 import type { Job, Logger } from 'troupe'
 import { describe, expect, test, vi } from 'vitest'
-import { faultyStore } from '../support/faulty-store.ts'
+import { faultyStore } from '../../src/testing/faulty-store.ts'
 import { openWithJournal } from '../support/log-journal.ts'
 import type { Work } from '../support/log-journal.ts'
 import { hold, recordOf, refusal, untilAborted, useStage } from '../support/stage.ts'

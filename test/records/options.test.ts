@@ -23,8 +23,8 @@ function faultOf(run: () => unknown): TroupeError {
 }
 
 const plain: NewJob = {
-  id: 'made-up', queue: 'images', task: 'resize', input: { a: 1 }, priority: 5, delayMs: null,
-  runAt: null, ttlMs: null, label: null, meta: null, partition: null, dependsOn: [],
+  id: 'made-up', hasOwnId: false, queue: 'images', task: 'resize', input: { a: 1 }, priority: 5,
+  delayMs: null, runAt: null, ttlMs: null, label: null, meta: null, partition: null, dependsOn: [],
   parentKeys: null, onParentFailure: 'fail', dedupe: null, trace: null, options: {}, by: 'api',
 }
 const noLimit = 1_000_000
@@ -37,7 +37,7 @@ const table: { readonly [K in keyof AddOptions]-?: {
   readonly bad: readonly unknown[]
 } } = {
   id: {
-    good: [['a', { id: 'a' }], [long, { id: long }], ['é 😀', { id: 'é 😀' }]],
+    good: ['a', long, 'é 😀'].map((id) => [id, { id, hasOwnId: true }] as const),
     bad: ['', `${long}x`, 5, null, 'a\nb', 'a\0', '\u007f', '\ud800', {}, ['a']],
   },
   priority: {
@@ -152,8 +152,8 @@ describe('the options of add', () => {
       id: 'mine', priority: 1, delay: '1s', retries: 2, ttl: '1m', label: 'A photo',
     } satisfies AddOptions
     expect(make(options)).toStrictEqual({
-      ...plain, id: 'mine', priority: 1, delayMs: 1_000, options: { retries: 2 }, ttlMs: 60_000,
-      label: 'A photo',
+      ...plain, id: 'mine', hasOwnId: true, priority: 1, delayMs: 1_000, options: { retries: 2 },
+      ttlMs: 60_000, label: 'A photo',
     })
   })
 

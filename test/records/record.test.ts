@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { settledStates, states } from '../../machines/vocabulary.ts'
 import { createRecord, isLive, isSettled } from '../../src/records/job.ts'
 import { leafOf } from '../../src/records/step.ts'
-import { deepFreeze, leaves, newJob, recordIn } from '../support/records.ts'
+import { deepFreeze, leaves, newJob, recordIn } from '../../src/testing/records.ts'
 
 describe('createRecord', () => {
   it('is a ready job with one line of history', () => {

@@ -4,7 +4,7 @@ import { TroupeError } from '../../src/errors.ts'
 import {
   parseCursor, toCursor, toLogEntry, toTombstone,
 } from '../../src/records/transition.ts'
-import { boom, half, recordIn } from '../support/records.ts'
+import { boom, half, recordIn } from '../../src/testing/records.ts'
 
 describe('a cursor', () => {
   const name = fc.string({ minLength: 1, maxLength: 128, unit: 'grapheme' })

@@ -4,7 +4,7 @@ import { ignored, step } from '../../src/records/step.ts'
 import { noLimits } from '../../src/stores/store.ts'
 import { sweepTable } from '../../src/stores/sweep.ts'
 import { Table } from '../../src/stores/table.ts'
-import { jobEvent, newJob, now, policy } from '../support/records.ts'
+import { jobEvent, newJob, now, policy } from '../../src/testing/records.ts'
 
 /** The engine of the embedded stores, from inside: what the contract cannot reach or count. */
 let table = new Table({ now: () => now, monotonic: () => now })

@@ -3,8 +3,8 @@ import { Lanes } from '../../src/stores/lanes.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import type { Row } from '../../src/stores/row.ts'
 import { Bench, ids, must } from '../contract/bench.ts'
-import { recordIn } from '../support/records.ts'
-import { VirtualEnv } from '../support/virtual-env.ts'
+import { recordIn } from '../../src/testing/records.ts'
+import { VirtualEnv } from '../../src/testing/virtual-env.ts'
 
 let order = 0
 

@@ -13,12 +13,14 @@ export interface Racing {
   mishap(method: string): Mishap
 }
 
+const straight: ReadonlySet<PropertyKey> = new Set(['watch', 'tail', 'wake', 'close'])
+
 /** A store whose calls arrive and whose answers come in any order, or not at all. */
 export function racyStore(inner: Store, racing: Racing): Store {
   return new Proxy(inner, {
     get(target, name) {
       const member: unknown = Reflect.get(target, name, target)
-      if (typeof member !== 'function' || name === 'watch' || name === 'close') return member
+      if (typeof member !== 'function' || straight.has(name)) return member
       const call = (args: unknown[]): unknown => Reflect.apply(member, target, args)
       return (...args: unknown[]): unknown =>
         (racing.on ? race(String(name), racing, () => call(args)) : call(args))

@@ -1,7 +1,7 @@
 import { createTroupe, memoryStore, TroupeError } from 'troupe'
 import type { JobRecord, Queue, Store, Tasks, Troupe, TroupeOptions } from 'troupe'
 import { afterEach, beforeEach, expect } from 'vitest'
-import { VirtualEnv } from './virtual-env.ts'
+import { VirtualEnv } from '../../src/testing/virtual-env.ts'
 
 /** One line that a troupe wrote to its log. */
 export interface Line {

@@ -28,7 +28,10 @@ export interface Violation {
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 
 export function source(path: string, text: string): Source {
-  const tree = ts.createSourceFile(path, text, ts.ScriptTarget.ES2023, true, ts.ScriptKind.TS)
+  const tree = ts.createSourceFile(
+    path, text, ts.ScriptTarget.ES2023, true,
+    path.endsWith('.tsx') ? ts.ScriptKind.TSX : ts.ScriptKind.TS,
+  )
   return { path, text, tree, imports: importsOf(tree) }
 }
 
@@ -40,6 +43,8 @@ export function readSources(folders: readonly string[]): Source[] {
 }
 
 const skipped = new Set(['node_modules', 'dist', 'data', 'output'])
+/** What Vite reads has a form of its own. */
+const foreign = new Set(['src/dashboard/vite.config.ts'])
 
 function listFiles(folder: string): string[] {
   let entries
@@ -51,7 +56,7 @@ function listFiles(folder: string): string[] {
   return entries.flatMap((entry) => {
     const path = posix.join(folder, entry.name)
     if (entry.isDirectory()) return skipped.has(entry.name) ? [] : listFiles(path)
-    return entry.isFile() && path.endsWith('.ts') ? [path] : []
+    return entry.isFile() && /\.tsx?$/.test(path) && !foreign.has(path) ? [path] : []
   })
 }
 

@@ -39,7 +39,7 @@ const vagueName = /(?:^|[-.])(?:utils?|helpers?|managers?|types|common)$/
 const barrels = new Set(['src/index.ts', 'machines/index.ts'])
 
 export function checkName({ path }: Source): Violation[] {
-  const name = posix.basename(path, '.ts')
+  const name = posix.basename(path).replace(/\.tsx?$/, '')
   const fault = (rule: string, detail: string): Violation => ({ file: path, line: 1, rule, detail })
   const found: Violation[] = []
   if (vagueName.test(name)) found.push(fault('file-name', `${name} says nothing`))

@@ -5,6 +5,7 @@ import { systemEnv } from '../../env.ts'
 import { invalidOption } from '../../errors.ts'
 import { toProgress } from '../../records/progress.ts'
 import type { ProgressInput } from '../../records/progress.ts'
+import type { Transaction } from '../../stores/store.ts'
 import type { Job, Parent } from '../job.ts'
 import { limitReached, snooze } from '../leaving.ts'
 import { unpackError } from './errors.ts'
@@ -69,6 +70,11 @@ export class ThreadJob implements Job {
 
   limitReached(wait: Duration): never {
     limitReached(wait)
+  }
+
+  complete(transaction: Transaction): Promise<never> {
+    const wanted = 'left out: a handler in a thread has no connection that the job could use'
+    return Promise.reject(invalidOption('transaction', wanted, transaction))
   }
 
   /** From now on reports go nowhere. */

@@ -6,7 +6,8 @@ import type { PackedError } from './errors.ts'
 
 /** The fields of a job that are plain data; the rest is made anew in the thread. */
 export type JobFields = Omit<
-  Job, 'signal' | 'progress' | 'log' | 'throwIfCancelled' | 'snooze' | 'limitReached'
+  Job,
+  'signal' | 'progress' | 'log' | 'throwIfCancelled' | 'snooze' | 'limitReached' | 'complete'
 >
 
 /** What a thread gets for one attempt. `port` carries reports out, and the abort in. */

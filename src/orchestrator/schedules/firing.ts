@@ -7,10 +7,13 @@ import { occurrenceId, ScheduleBook, toScheduledJob } from '../../records/schedu
 import type { StoredSchedule } from '../../records/schedule.ts'
 import { schedulesKey } from '../../stores/settings.ts'
 import type { Store } from '../../stores/store.ts'
+import type { Outage } from '../outage.ts'
 import { dueOf, nextBehind } from './advance.ts'
 
-/** After a refusal the store is asked again so much later. */
+/** After a refusal the store is asked again so much later; a store that stays away, less often. */
 const retryMs = 1000
+const longRetryMs = 5000
+const patience = 5
 /** What cannot be computed here (a zone that this machine does not know) is tried that often. */
 const brokenMs = 60_000
 /** So many schedules fire in one write, and so many occurrences of one that catches up. */
@@ -20,6 +23,7 @@ export interface FiringContext {
   readonly env: Env
   readonly store: Store
   readonly now: () => number
+  readonly outage: Pick<Outage, 'refused' | 'answered'>
   readonly report: (message: string, error: unknown) => void
 }
 
@@ -59,6 +63,7 @@ export class Firing {
   #skipped: Uncertain[] = []
   #doubtful: Uncertain[] = []
   #complaints = new Set<string>()
+  #refusals = 0
 
   constructor(queue: string, context: FiringContext) {
     this.#queue = queue
@@ -85,9 +90,14 @@ export class Firing {
       while ((!this.#stopped || this.#skipped.length > 0) && await this.#step()) {
         await this.#breathe()
       }
+      this.#context.outage.answered(this.#settingKey)
+      this.#refusals = 0
     } catch (error) {
-      this.#context.report(`schedules of queue ${this.#queue}: trying again`, error)
-      this.#notBefore = this.#context.now() + retryMs
+      const message = `schedules of queue ${this.#queue}: trying again`
+      this.#context.outage.refused(this.#settingKey, message, error)
+      this.#refusals += 1
+      this.#notBefore =
+        this.#context.now() + (this.#refusals > patience ? longRetryMs : retryMs)
       this.dueAt = this.#notBefore
     }
   }
@@ -225,7 +235,11 @@ export class Firing {
       const counted = {
         ...schedule, fired: schedule.fired - 1, skipped: schedule.skipped + 1, lastAt, lastJobId,
       }
-      changes.set(key, { ...counted, nextAt: schedule.nextAt ?? nextBehind(counted, at) })
+      // Only a limit that is not reached after all lets it go on, behind what it has dealt with.
+      const over = schedule.limit !== null && schedule.fired >= schedule.limit
+      const nextAt = over
+        ? nextBehind(counted, Math.max(at, schedule.lastAt ?? at)) : schedule.nextAt
+      changes.set(key, { ...counted, nextAt })
     }
     const skipped = this.#skipped
     this.#skipped = []

@@ -37,6 +37,17 @@ const jobsStart = '"jobs": ['
 const ending = /\n"crc32": "([0-9a-f]{8})"\n\}\n$/
 const headKeys = ['version', 'group', 'counters', 'settings', 'logs', 'segments', 'jobs']
 
+let loading: Promise<{ readonly Low: typeof Low }> | null = null
+
+/** Loaded once; a package that was missing may be there the next time. */
+function loadLowdb(): Promise<{ readonly Low: typeof Low }> {
+  loading ??= import('lowdb').catch((error: unknown) => {
+    loading = null
+    throw error
+  })
+  return loading
+}
+
 /** Reads and writes the checkpoint file, by way of lowdb. */
 export class CheckpointFile {
   readonly #low: Low<Checkpoint | null>
@@ -44,7 +55,7 @@ export class CheckpointFile {
 
   static async load(
     env: Env, path: string,
-    lowdb: () => Promise<{ readonly Low: typeof Low }> = () => import('lowdb'),
+    lowdb: () => Promise<{ readonly Low: typeof Low }> = loadLowdb,
   ): Promise<CheckpointFile> {
     try {
       return new CheckpointFile(env, path, (await lowdb()).Low)

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path'
+import type { Disk } from '../../env.ts'
 import type { StoreContext } from '../store.ts'
 import { Broadcast } from '../broadcast.ts'
 import type { Touch } from '../group.ts'
@@ -111,6 +112,10 @@ export class Engine implements GroupSink {
     await this.#lock.release().catch((error: unknown) => {
       this.#report('the lock could not be released', error)
     })
+  }
+
+  announce(address: string | null): Promise<void> {
+    return this.#lock.announce(address)
   }
 
   prepare(): Promise<void> | undefined {
@@ -240,7 +245,7 @@ function restore(rows: Rows, checkpoint: Awaited<ReturnType<CheckpointFile['read
 
 /** The first changes on the disk, once all of it was found good. */
 async function tidy(context: StoreContext, replayed: Replayed): Promise<void> {
-  const { torn, notes, leftovers } = replayed
+  const { torn, notes, leftovers, segments } = replayed
   const { disk } = context.env
   for (const note of notes) context.report(note)
   if (torn) {
@@ -250,5 +255,20 @@ async function tidy(context: StoreContext, replayed: Replayed): Promise<void> {
         String(torn.from),
     )
   }
+  const last = segments.at(-1)
+  if (last) await syncFile(disk, last.path)
   for (const path of leftovers) await disk.remove(path)
+}
+
+/**
+ * What a killed process has written may be read, and not be on the disk: before anything is built
+ * on it, it must be.
+ */
+async function syncFile(disk: Disk, path: string): Promise<void> {
+  const file = await disk.open(path, 'append')
+  try {
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
 }

@@ -18,6 +18,8 @@ export interface Lock extends Holder {
   readonly token: string
   /** Epoch milliseconds. */
   readonly since: number
+  /** Where the gateway of the process is. */
+  readonly gateway?: string
 }
 
 /** A holder that cannot be looked up is dead when its lock was not touched for this long. */

@@ -30,7 +30,10 @@ export class Journal {
     return this.#segments
   }
 
-  /** Makes a new segment the current one. When it fails, the current one stays as it was. */
+  /**
+   * Makes a new segment the current one. When it fails, the current one stays as it was, unless
+   * the disk may bring back the new one: then there is none.
+   */
   async begin(after: number, base: number): Promise<void> {
     const segment = new Segment(this.#directory, this.#next)
     this.#next += 1
@@ -43,7 +46,11 @@ export class Journal {
       await this.#disk.syncDirectory(this.#directory)
     } catch (error) {
       await quietly(file.close())
+      // A removal is undone by a power cut that comes too soon, and the header would be believed:
+      // what the current segment takes from now on would count as rejected.
+      const emptied = await quietly(this.#disk.truncate(segment.path, 0))
       await quietly(this.#disk.remove(segment.path))
+      if (!emptied) await this.close()
       throw error
     }
     const old = this.#file

@@ -21,9 +21,11 @@ export class FileLock {
   readonly #path: string
   readonly #self: Holder
   readonly #token: string
+  readonly #since: number
   #timer: Timer | null = null
   #seenAt = 0
   #lost: Error | null = null
+  #released = false
 
   /** Takes the lock of `file`, or rejects with `store-locked`. */
   static async take(env: Env, file: string, report: (message: string) => void): Promise<FileLock> {
@@ -45,6 +47,7 @@ export class FileLock {
     this.#path = `${file}.lock`
     this.#self = self
     this.#token = env.id()
+    this.#since = env.now()
   }
 
   /** Throws when the lock is lost; looks at the file only when the last look is long ago. */
@@ -66,7 +69,17 @@ export class FileLock {
     throw this.#lost
   }
 
+  /** Says in the lock where the gateway of this process is; null: nowhere any more. */
+  async announce(address: string | null): Promise<void> {
+    const { disk } = this.#env
+    const draft = `${this.#path}.gateway`
+    await this.#write(draft, 'truncate', address)
+    await this.verify()
+    await disk.rename(draft, this.#path)
+  }
+
   async release(): Promise<void> {
+    this.#released = true
     this.#timer?.cancel()
     if (this.#lost) return
     const mine = this.#disown()
@@ -83,6 +96,8 @@ export class FileLock {
   }
 
   #beatLater(): void {
+    // It may be given back while it is touched.
+    if (this.#released) return
     this.#timer = this.#env.after(beatMs, () => {
       this.#beat().then(
         () => { this.#beatLater() },
@@ -151,12 +166,19 @@ export class FileLock {
 
   /** False when the file exists. */
   async #create(path: string): Promise<boolean> {
-    const lock: Lock = { ...this.#self, token: this.#token, since: this.#env.now() }
-    const file = await this.#env.disk.open(path, 'exclusive').catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return null
+    return this.#write(path, 'exclusive', null).then(() => true, (error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
       throw error
     })
-    if (!file) return false
+  }
+
+  async #write(
+    path: string, mode: 'exclusive' | 'truncate', gateway: string | null,
+  ): Promise<void> {
+    const lock: Lock = {
+      ...this.#self, token: this.#token, since: this.#since, ...(gateway !== null && { gateway }),
+    }
+    const file = await this.#env.disk.open(path, mode)
     try {
       await file.append(Buffer.from(`${JSON.stringify(lock)}\n`))
       await file.datasync()
@@ -166,7 +188,6 @@ export class FileLock {
     } finally {
       await file.close()
     }
-    return true
   }
 
   async #look(path: string): Promise<Found | undefined> {
@@ -185,11 +206,15 @@ export class FileLock {
 
   #locked(holder: Lock | null, how: string): Error {
     const name = describe(holder)
+    const gateway = holder?.gateway ?? null
+    const way = gateway === null
+      ? 'let that process serve the others through a gateway (it has none now)'
+      : `use the gateway of that process, at ${gateway}`
     return new TroupeErrorOf(
       'store-locked',
-      `${this.#file} ${how} ${name}. A lowdb file belongs to one process at a time: either let ` +
-        'that process serve the others, or keep the jobs in a store for several processes',
-      { file: this.#file, holder: name },
+      `${this.#file} ${how} ${name}. A lowdb file belongs to one process at a time: either ` +
+        `${way}, or keep the jobs in PostgreSQL, a store for several processes`,
+      { file: this.#file, holder: name, gateway },
     )
   }
 }

@@ -30,12 +30,14 @@ type Fact = readonly [
 /**
  * A row was added (`add`: its record), written (`set`: what differs from the record before, and
  * always what the log entry repeats), or dropped. The entry stands in full when it does not follow
- * from the record; a change that is no transition has none.
+ * from the record; a change that is no transition has none. What another log had told (`retold`)
+ * is an entry alone.
  */
 type StoredChange = { readonly entry?: LogEntry } & (
   | { readonly order: number; readonly add: JobRecord; readonly fact?: Fact }
   | { readonly order: number; readonly set: Image; readonly fact?: Fact }
   | { readonly drop: string }
+  | { readonly retold: true }
 )
 
 type Image = Partial<JobRecord> & Pick<JobRecord, 'id'>
@@ -95,14 +97,17 @@ function tooLarge(length: number): TroupeErrorOf<'too-large'> {
   )
 }
 
-function toStored({ row, before, record, entry }: Touch): StoredChange {
+function toStored(touch: Touch): StoredChange {
+  if (touch.row === null) return { retold: true, entry: touch.entry }
+  const { row, before, record, entry } = touch
   if (record === null) {
     const { id } = row.record
     return entry ? { drop: id, entry } : { drop: id }
   }
   const { order } = row
   if (entry === null) {
-    if (before === null) throw new Error('a record was added without its transition')
+    // A job that was settled elsewhere has come without a transition.
+    if (before === null) return { order, add: record }
     return { order, set: toImage(record, before, null) }
   }
   const { seq, at, event, from, by } = entry
@@ -166,7 +171,7 @@ function toTimeline(
 }
 
 function entryOf(change: StoredChange): LogEntry | undefined {
-  if (change.entry || 'drop' in change || !change.fact) return change.entry
+  if (change.entry || 'drop' in change || 'retold' in change || !change.fact) return change.entry
   const [seq, at, event, from, by] = change.fact
   const image = ('add' in change ? change.add : change.set) as JobRecord
   const entry: { -readonly [K in keyof LogEntry]: LogEntry[K] } =
@@ -192,6 +197,7 @@ export function applyGroup(rows: Rows, group: StoredGroup): LogEntry[] {
   for (const change of group.changes) {
     const entry = entryOf(change)
     if (entry) entries.push(entry)
+    if ('retold' in change) continue
     if ('drop' in change) {
       if (!rows.byId.has(change.drop)) throw new Error(`no job ${change.drop} to drop`)
       rows.restoreDrop(change.drop)

@@ -5,6 +5,7 @@ import type { Capabilities, Store, StoreContext, StoreSession } from '../store.t
 import { sweepTable } from '../sweep.ts'
 import type { Table } from '../table.ts'
 import type { Sizes } from './engine.ts'
+import { toStoreError } from './group-commit.ts'
 import { takeShare } from './share.ts'
 import type { Share } from './share.ts'
 
@@ -85,6 +86,7 @@ class LowdbStore implements Store {
   claim: Store['claim'] = (request) => this.#run('claim', (table) => table.claim(request))
   commit: Store['commit'] = (commits) => this.#run('commit', (table) => table.commit(commits))
   apply: Store['apply'] = (requests) => this.#run('apply', (table) => table.apply(requests))
+  restore: Store['restore'] = (part) => this.#run('restore', (table) => table.restore(part))
   progress: Store['progress'] = (all) => this.#run('progress', (table) => table.progress(all))
   renew: Store['renew'] = (beat) => this.#read('renew', (table) => table.renew(beat))
   get: Store['get'] = (ids) => this.#read('get', (table) => table.get(ids))
@@ -107,6 +109,18 @@ class LowdbStore implements Store {
     this.#run('casSetting', (table) => table.casSetting(key, version, value))
 
   watch: Store['watch'] = (listener) => this.#broadcast.watch(listener)
+  tail: Store['tail'] = (listener) => this.#broadcast.tail(listener)
+  wake: Store['wake'] = (queue) => {
+    this.#shares[0]?.engine.broadcast.emit([{ type: 'wake', queue }])
+  }
+
+  async announce(address: string | null): Promise<void> {
+    const engine = this.#shares[0]?.engine
+    if (!engine) throw stopped('announce')
+    await engine.announce(address).catch((error: unknown) => {
+      throw toStoreError('announce', error)
+    })
+  }
 
   #run<T>(name: string, operation: (table: Table, now: number) => T): Promise<T> {
     const engine = this.#shares[0]?.engine

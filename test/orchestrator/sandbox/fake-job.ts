@@ -8,6 +8,6 @@ export function fakeJob(): RunningJob {
     id: 'job', queue: 'q', task: 'work', input: null, attempt: 1, fence: 1, label: null,
     meta: null, partition: null, parents: [], trace: null, signal: new AbortController().signal,
     progress: ignore, log: ignore, throwIfCancelled: ignore, onEnd: ignore,
-    snooze: leave, limitReached: leave,
+    snooze: leave, limitReached: leave, complete: leave,
   }
 }

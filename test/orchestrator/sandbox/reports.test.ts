@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { ThreadReport } from '../../../src/orchestrator/sandbox/protocol.ts'
 import { ThreadReports } from '../../../src/orchestrator/sandbox/reports.ts'
-import { VirtualEnv } from '../../support/virtual-env.ts'
+import { VirtualEnv } from '../../../src/testing/virtual-env.ts'
 
 function open(): { env: VirtualEnv; sent: ThreadReport[]; reports: ThreadReports } {
   const env = new VirtualEnv()

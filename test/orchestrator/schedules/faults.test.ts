@@ -2,8 +2,9 @@ import { createTroupe, memoryStore, TroupeError } from 'troupe'
 import type { Json, Queue, Schedule, Store, Tasks } from 'troupe'
 import { describe, expect, it } from 'vitest'
 import { schedulesKey } from '../../../src/stores/settings.ts'
-import { answerAfter, faultyStore, loseAnswer, refuse } from '../../support/faulty-store.ts'
-import { Life } from '../../support/mortal.ts'
+import { answerAfter, faultyStore, loseAnswer, refuse } from '../../../src/testing/faulty-store.ts'
+import { expectOutages } from '../../support/outage-lines.ts'
+import { Life } from '../../../src/testing/mortal.ts'
 import { hold, refusal, useStage } from '../../support/stage.ts'
 
 const stage = useStage()
@@ -47,8 +48,9 @@ describe('a store that refuses', () => {
     expect(await firedOf(queue)).toEqual([])
     await stage.env.advance(1000)
     expect(await firedOf(queue)).toEqual([10])
-    expect(stage.takeLines().map(({ message }) => message))
-      .toEqual(new Array(3).fill('schedules of queue q: trying again'))
+    const lines = stage.takeLines()
+    expect(lines[0]?.message).toBe('schedules of queue q: trying again')
+    expectOutages(lines)
     expect(await scheduleOf(queue)).toMatchObject({ fired: 1, missed: 0 })
   })
 
@@ -63,7 +65,7 @@ describe('a store that refuses', () => {
     expect(await firedOf(queue)).toEqual([])
     await stage.env.advance(1000)
     expect(await firedOf(queue)).toEqual([10])
-    expect(stage.takeLines()).toHaveLength(4)
+    expectOutages(stage.takeLines())
   })
 
   it('has done its work when only the answer was lost, and it is not done again', async () => {
@@ -74,7 +76,7 @@ describe('a store that refuses', () => {
     await stage.env.advance(25_000)
     expect(await firedOf(queue)).toEqual([10, 20])
     expect(await scheduleOf(queue)).toMatchObject({ fired: 2 })
-    expect(stage.takeLines()).toHaveLength(1)
+    expectOutages(stage.takeLines())
   })
 
   it('loses the answer that an occurrence was skipped, and it is counted as that', async () => {
@@ -88,7 +90,7 @@ describe('a store that refuses', () => {
     faulty.next('insert', loseAnswer)
     await stage.env.advance(15_000)
     expect(await scheduleOf(queue)).toMatchObject({ fired: 0, skipped: 1, lastJobId: null })
-    expect(stage.takeLines()).toHaveLength(1)
+    expectOutages(stage.takeLines())
     gate.release()
     await stage.env.advance(5000)
     expect(await scheduleOf(queue)).toMatchObject({ fired: 1, skipped: 1 })
@@ -117,7 +119,7 @@ describe('a store that refuses', () => {
     await stage.env.advance(15_000)
     expect(lose).toBe(false)
     expect(await scheduleOf(queue)).toMatchObject({ fired: 0, skipped: 1 })
-    expect(stage.takeLines()).toHaveLength(1)
+    expectOutages(stage.takeLines())
     gate.release()
   })
 
@@ -194,7 +196,9 @@ describe('a setting that makes no sense', () => {
     await plant((value) => ({ ...value, odd }))
     await stage.env.advance(20_000)
     expect(await firedOf(queue)).toEqual([10, 20])
-    expect(stage.takeLines()).toMatchObject([{ message: /schedule odd of queue q will not fire/ }])
+    expect(stage.takeLines().map(({ message }) => message)).toEqual([
+      expect.stringMatching(/schedule odd of queue q will not fire/),
+    ])
     expect((await queue.schedules.list()).map(({ key }) => key)).toEqual(['a'])
     expect((await stage.store.getSetting(schedulesKey('q'))).value).toMatchObject({ odd })
     expect(await queue.schedules.upsert('odd', { every: '10s', task: 'ping' })).toBe('changed')
@@ -243,7 +247,8 @@ describe('a setting that makes no sense', () => {
       })
       await stage.env.advance(180_000)
       expect(await firedOf(queue)).toHaveLength(18)
-      expect(stage.takeLines()).toMatchObject([{ message: /cannot be computed here/ }])
+      expect(stage.takeLines().map(({ message }) => message))
+        .toEqual([expect.stringMatching(/cannot be computed here/)])
     })
 })
 

@@ -3,10 +3,12 @@ import { createTroupe, memoryStore } from 'troupe'
 import type { QueueSchedules, Tasks } from 'troupe'
 import { expect, it } from 'vitest'
 import { Scheduler } from '../../../src/orchestrator/schedules/scheduler.ts'
+import { answerAfter, faultyStore } from '../../../src/testing/faulty-store.ts'
+import { hold, useStage } from '../../support/stage.ts'
 import { racyStore } from '../../support/racy-store.ts'
 import type { Mishap, Racing } from '../../support/racy-store.ts'
-import { runs } from '../../support/runs.ts'
-import { VirtualEnv } from '../../support/virtual-env.ts'
+import { runs } from '../../../src/testing/runs.ts'
+import { VirtualEnv } from '../../../src/testing/virtual-env.ts'
 
 interface Plan {
   readonly overlap: 'allow' | 'skip' | 'supersede'
@@ -59,7 +61,9 @@ async function race({ overlap, delays, mishaps, stopAfterMs }: Plan): Promise<vo
   }
   const schedulers = [1, 2, 3].map(() => {
     const store = racyStore(inner, racing)
-    const scheduler = new Scheduler({ env, store, now: env.now, report: () => undefined })
+    const ignore = (): void => undefined
+    const outage = { refused: ignore, answered: ignore }
+    const scheduler = new Scheduler({ env, store, now: env.now, report: ignore, outage })
     inner.watch((event) => { scheduler.receive(event) })
     scheduler.add('q')
     scheduler.start()
@@ -85,3 +89,27 @@ async function race({ overlap, delays, mishaps, stopAfterMs }: Plan): Promise<vo
 it('adds each occurrence once, in whatever order calls and answers come', async () => {
   await fc.assert(fc.asyncProperty(plans, race), runs(60))
 }, 600_000)
+
+const stage = useStage()
+
+it('counts once what was skipped, when others come to the end before that is known', async () => {
+  const { store, next } = faultyStore(stage.store)
+  const troupes = [await stage.open({ store }), await stage.open({ store: stage.store })] as const
+  const [queue] = troupes.map((troupe) => troupe.queue('q', { tasks: { tick: () => null } }))
+  if (!queue) throw new Error('there is no queue')
+  await queue.pause()
+  await queue.schedules.upsert('a', {
+    every: '10s', task: 'tick', overlap: 'skip', catchUp: 'all', endAt: stage.env.now() + 45_000,
+  })
+  await queue.schedules.trigger('a')
+  await troupes[0].start()
+  const answer = hold()
+  next('insert', answerAfter(answer.promise))
+  await stage.env.advance(11_000)
+  await troupes[1].start()
+  await stage.env.advance(60_000)
+  answer.release()
+  await stage.env.advance(60_000)
+  expect(await queue.schedules.get('a'))
+    .toMatchObject({ fired: 0, skipped: 4, missed: 0, nextAt: null })
+})

@@ -5,7 +5,7 @@ import type { Timing } from '../../../src/records/schedule.ts'
 import {
   cronArbitrary, daily, occurrencesOf, yearEnd, yearStart, zones,
 } from '../../support/cron-reference.ts'
-import { runs } from '../../support/runs.ts'
+import { runs } from '../../../src/testing/runs.ts'
 import { thrown } from '../../support/stage.ts'
 
 function timetable(rule: Readonly<Record<string, unknown>>, now = yearStart): Timetable {

@@ -5,8 +5,8 @@ import { Scheduler } from '../../../src/orchestrator/schedules/scheduler.ts'
 import type { StoreEvent } from '../../../src/stores/store.ts'
 import { cronArbitrary, occurrencesOf, yearEnd, yearStart } from '../../support/cron-reference.ts'
 import type { RandomCron } from '../../support/cron-reference.ts'
-import { runs } from '../../support/runs.ts'
-import { VirtualEnv } from '../../support/virtual-env.ts'
+import { runs } from '../../../src/testing/runs.ts'
+import { VirtualEnv } from '../../../src/testing/virtual-env.ts'
 
 /**
  * Several schedulers on one store for a year of virtual time, without the rest of a troupe, whose
@@ -21,7 +21,11 @@ async function fireForAYear(crons: readonly RandomCron[]): Promise<Map<string, n
     await queue.schedules.upsert(`s${index}`, { cron: text, timeZone: zone, task: 'tick' })
   }
   const report = (message: string): never => { throw new Error(message) }
-  const schedulers = [1, 2, 3].map(() => new Scheduler({ env, store, now: env.now, report }))
+  const outage = {
+    refused: (_kind: string, message: string) => report(message), answered: () => undefined,
+  }
+  const schedulers = [1, 2, 3].map(() =>
+    new Scheduler({ env, store, now: env.now, report, outage }))
   const fired = new Map(crons.map((_, index) => [`s${index}`, [] as number[]]))
   const unwatch = store.watch((event: StoreEvent) => {
     for (const scheduler of schedulers) scheduler.receive(event)

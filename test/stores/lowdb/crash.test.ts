@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest'
-import { MemoryDisk } from '../../support/memory-disk.ts'
-import { VirtualEnv } from '../../support/virtual-env.ts'
+import { MemoryDisk } from '../../../src/testing/memory-disk.ts'
+import { VirtualEnv } from '../../../src/testing/virtual-env.ts'
 import { always, expectOneOf, file, open, scenario, Session } from './harness.ts'
 import type { Ledger } from './harness.ts'
 
@@ -108,6 +108,10 @@ test('a tail of blocks that were never written is cut like any torn one', async 
   const next = await open(crashed)
   await expectOneOf(next, [session.ledger])
   expect(next.reports.join()).toContain('cut an interrupted write of 700 bytes')
+  // For good: who opens it after another crash finds nothing to cut.
+  expect(crashed.content(segment)).toEqual(disk.content(segment))
+  const later = await open(crashed.crashed(10_000_003))
+  expect(later.reports.join()).not.toContain('cut an interrupted')
 })
 
 test('what ran when the process died is ready again, as the first thing that lasts', async () => {

@@ -1,9 +1,9 @@
 import { expect, test, vi } from 'vitest'
 import { TroupeError } from '../../../src/errors.ts'
-import type { Fault, Happening, Operation } from '../../support/memory-disk.ts'
-import { MemoryDisk } from '../../support/memory-disk.ts'
-import { beat } from '../../support/records.ts'
-import { VirtualEnv } from '../../support/virtual-env.ts'
+import type { Fault, Happening, Operation } from '../../../src/testing/memory-disk.ts'
+import { MemoryDisk } from '../../../src/testing/memory-disk.ts'
+import { beat } from '../../../src/testing/records.ts'
+import { VirtualEnv } from '../../../src/testing/virtual-env.ts'
 import { always, expectOneOf, file, open, scenario, Session } from './harness.ts'
 
 // Thousands of reopenings.

@@ -1,6 +1,6 @@
 import { systemEnv } from '../../../src/env.ts'
 import { lowdbStore } from '../../../src/stores/lowdb/store.ts'
-import { newJob } from '../../support/records.ts'
+import { newJob } from '../../../src/testing/records.ts'
 
 /** Another process for the tests of the lock: opens the file, says so, and holds it. */
 async function main(path: string): Promise<void> {

@@ -8,8 +8,8 @@ import { afterEach, expect, test } from 'vitest'
 import { systemEnv } from '../../../src/env.ts'
 import type { DiskFile } from '../../../src/env.ts'
 import { lowdbStore } from '../../../src/stores/lowdb/store.ts'
-import { MemoryDisk } from '../../support/memory-disk.ts'
-import { VirtualEnv } from '../../support/virtual-env.ts'
+import { MemoryDisk } from '../../../src/testing/memory-disk.ts'
+import { VirtualEnv } from '../../../src/testing/virtual-env.ts'
 import { always, expectOneOf, file, open, Session } from './harness.ts'
 
 const lockFile = `${file}.lock`
@@ -45,9 +45,42 @@ test('a living holder is named, with the two ways out', async () => {
   const image = disk.image()
   const message = await refusal(disk)
   expect(message).toContain('process 10000001 on host-1 (since 2026-01-01T00:00:00.000Z)')
-  expect(message).toContain('let that process serve the others')
-  expect(message).toContain('a store for several processes')
+  expect(message).toContain('let that process serve the others through a gateway')
+  expect(message).toContain('or keep the jobs in PostgreSQL, a store for several processes')
   expect(disk.image()).toEqual(image)
+})
+
+test('a gateway that the holder announces is named, until it is taken back', async () => {
+  const address = 'http://127.0.0.1:4100'
+  const disk = new MemoryDisk()
+  const first = await open(disk)
+  const refused = async (): Promise<unknown> => {
+    const other = disk.crashed()
+    other.setProcess('10000001', 10_000_001, '10000001')
+    return open(other).catch((error: unknown) => error)
+  }
+  await first.store.announce?.(address)
+  expect(await refused()).toMatchObject({
+    code: 'store-locked',
+    message: expect.stringContaining(`use the gateway of that process, at ${address}, or`),
+    details: { file, gateway: address },
+  })
+  await first.store.announce?.(null)
+  expect(await refused()).toMatchObject({ code: 'store-locked', details: { gateway: null } })
+  await first.env.advance(60_000)
+  await first.add('a')
+  await first.store.close()
+  expect(disk.paths().filter((path) => path.includes('.lock'))).toEqual([])
+})
+
+test('who has lost the lock announces nothing', async () => {
+  const disk = new MemoryDisk()
+  const session = await open(disk)
+  disk.put(lockFile, Buffer.from('{"pid":42,"host":"h","since":0,"token":"theirs"}'))
+  await expect(session.store.announce?.('http://127.0.0.1:1')).rejects
+    .toMatchObject({ code: 'store-locked', details: { holder: expect.stringContaining('42') } })
+  expect(disk.content(lockFile).toString()).toContain('theirs')
+  await session.store.close()
 })
 
 test.each<[string, (disk: MemoryDisk) => void]>([

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { ignored, step } from '../../../src/records/step.ts'
 import type { Limits } from '../../../src/stores/store.ts'
-import { MemoryDisk } from '../../support/memory-disk.ts'
-import { listQuery, newJob, policy } from '../../support/records.ts'
+import { MemoryDisk } from '../../../src/testing/memory-disk.ts'
+import { listQuery, newJob, policy } from '../../../src/testing/records.ts'
 import { open as openFile } from './harness.ts'
 import type { Session } from './harness.ts'
 

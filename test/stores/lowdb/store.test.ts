@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { CheckpointFile } from '../../../src/stores/lowdb/checkpoint.ts'
 import { lowdbStore } from '../../../src/stores/lowdb/store.ts'
-import { MemoryDisk } from '../../support/memory-disk.ts'
-import { VirtualEnv } from '../../support/virtual-env.ts'
-import { newJob } from '../../support/records.ts'
+import { MemoryDisk } from '../../../src/testing/memory-disk.ts'
+import { VirtualEnv } from '../../../src/testing/virtual-env.ts'
+import { newJob } from '../../../src/testing/records.ts'
 import {
   always, expectOneOf, file, open, picture, queue, scenario, Session,
 } from './harness.ts'

@@ -1,0 +1,12 @@
+import { afterAll, it } from 'vitest'
+import { usePostgres } from '../support/postgres/use-postgres.ts'
+import { leavePlace, postgresPlace } from './postgres-place.ts'
+import { runModel } from '../../src/testing/model/run-model.ts'
+
+const { url, schema } = usePostgres()
+
+afterAll(leavePlace)
+
+it('keeps every promise on a server that all share, whatever is done', async () => {
+  await runModel((seed) => postgresPlace(url, schema, seed), { times: 10, size: 40 })
+}, 300_000)
