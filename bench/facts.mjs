@@ -15,12 +15,12 @@ const fileSystems = {
   0x1a: 'apfs',
 }
 
-export function machineFacts(dir) {
+export function machineFacts(dir, nodeVersion = process.version) {
   const [cpu] = cpus()
   const memory = Math.round(totalmem() / 2 ** 30)
   return [
     `${cpu?.model.trim() ?? process.arch}, ${cpus().length} cores, ${memory} GiB`,
-    `Node ${process.version} on ${process.platform} ${process.arch}`,
+    `Node ${nodeVersion} on ${process.platform} ${process.arch}`,
     `data on ${fileSystem(dir)}, append + fdatasync p50 ${syncMicroseconds(dir)} µs`,
     `load average at the start ${loadavg()[0].toFixed(1)}`,
   ]
@@ -46,7 +46,13 @@ function syncMicroseconds(dir) {
   return Math.round(quantile(times, 0.5) * 1000)
 }
 
-export function versionOf(name) {
-  const path = new URL(`./node_modules/${name}/package.json`, import.meta.url)
+/** Of all packages of the systems, as they are installed beside the module `near`. */
+export function versionsOf(systems, near) {
+  const names = new Set(systems.flatMap((system) => system.packages))
+  return [...names].map((name) => versionOf(name, near)).join(', ')
+}
+
+function versionOf(name, near) {
+  const path = new URL(`./node_modules/${name}/package.json`, near)
   return `${name} ${JSON.parse(readFileSync(path, 'utf8')).version}`
 }

@@ -2,21 +2,15 @@
  * Runs everything and prints Markdown:
  * `npm start -- [--rounds N] [--only a,b] [--measures a,b] [--jobs N] [--write]`
  */
-import { fork } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { machineFacts } from './facts.mjs'
-import { measures, ownMeasures } from './measures.mjs'
-import { report } from './report.mjs'
-import { systems as everySystem } from './systems.mjs'
+import { writeBlock } from './page.mjs'
+import { runRounds } from './rounds.mjs'
+import { suites as everySuite } from './suites.mjs'
 
-const here = dirname(fileURLToPath(import.meta.url))
-const page = join(here, '..', 'docs', 'benchmarks.md')
-const beginMark = '<!-- bench:begin (written by npm start -- --write in bench/) -->'
-const endMark = '<!-- bench:end -->'
-const childTimeoutMs = 180_000
+const inFolder = (path) => fileURLToPath(new URL(path, import.meta.url))
 
 function readOptions() {
   const text = (fallback) => ({ type: 'string', default: fallback })
@@ -32,10 +26,7 @@ function readOptions() {
   return {
     rounds: positive('rounds', values.rounds),
     jobs: positive('jobs', values.jobs),
-    samples: 500,
-    heapJobs: 100_000,
-    systems: chosen('only', values.only, everySystem, (system) => system.name),
-    measures: chosen('measures', values.measures, Object.keys(measures), (name) => name),
+    suites: chosenSuites(values),
     write: values.write,
   }
 }
@@ -46,97 +37,76 @@ function positive(name, text) {
   throw new Error(`--${name} must be a whole number above 0, not ${text}`)
 }
 
-function chosen(name, text, all, nameOf) {
-  if (text === '') return all
+/** `--only` takes names of systems and of suites. */
+function chosenSuites({ only, measures }) {
+  const named = everySuite.flatMap(({ name, systems }) => [name, ...systems.map((s) => s.name)])
+  const wanted = wishes('only', only, named)
+  const wantedMeasures = wishes('measures', measures, everySuite.flatMap((suite) => suite.measures))
+  return everySuite
+    .map((suite) => ({
+      ...suite,
+      systems: suite.systems.filter(({ name }) => wanted(suite.name) || wanted(name)),
+      measures: suite.measures.filter(wantedMeasures),
+    }))
+    .filter((suite) => suite.systems.length > 0 && suite.measures.length > 0)
+}
+
+function wishes(name, text, all) {
+  if (text === '') return () => true
   const wanted = text.split(',')
-  const unknown = wanted.filter((item) => !all.some((candidate) => nameOf(candidate) === item))
-  if (unknown.length === 0) return all.filter((candidate) => wanted.includes(nameOf(candidate)))
-  throw new Error(`--${name}: unknown ${unknown.join(', ')}; one of ${all.map(nameOf).join(', ')}`)
+  const unknown = wanted.filter((item) => !all.includes(item))
+  if (unknown.length === 0) return (item) => wanted.includes(item)
+  const known = [...new Set(all)].join(', ')
+  throw new Error(`--${name}: unknown ${unknown.join(', ')}; one of ${known}`)
 }
 
 /** The bench measures the built package, not the sources. */
-function checkBuilt(systems) {
-  const wanted = systems.some((system) => system.packages.includes('troupe'))
-  if (!wanted || existsSync(join(here, '..', 'dist'))) return
-  throw new Error('troupe is not built: run `npm ci && npm run build` in the main folder first')
-}
-
-/** Every round runs each measure on all systems side by side, and starts with another system. */
-async function runRounds(options, dir) {
-  const { systems } = options
-  const rounds = []
-  const failures = []
-  for (let round = 0; round < options.rounds; round++) {
-    const results = Object.fromEntries(systems.map(({ name }) => [name, {}]))
-    for (const measure of options.measures) {
-      for (let i = 0; i < systems.length; i++) {
-        const { name, packages } = systems[(i + round) % systems.length]
-        if (ownMeasures.includes(measure) && !packages.includes('troupe')) continue
-        process.stderr.write(`round ${round + 1}/${options.rounds} ${measure} ${name}: `)
-        try {
-          results[name][measure] = await runChild(name, measure, options, dir)
-          process.stderr.write(`${describe(results[name][measure])}\n`)
-        } catch (error) {
-          failures.push(`${name} ${measure}, round ${round + 1}: ${error.message}`)
-          process.stderr.write(`FAILED ${error.message}\n`)
-        }
-      }
-    }
-    rounds.push(results)
+function checkBuilt(suites) {
+  for (const { systems, built } of suites) {
+    const wanted = systems.some((system) => system.packages.includes('troupe'))
+    if (!wanted || existsSync(built)) continue
+    throw new Error('troupe is not built: run `npm ci && npm run build` in the main folder first')
   }
-  return { rounds, failures }
 }
 
-function runChild(system, measure, { jobs, samples, heapJobs }, dir) {
-  const data = mkdtempSync(join(dir, `${system}-`))
-  const args = [JSON.stringify({ system, measure, jobs, samples, heapJobs, dir: data })]
-  const execArgv = ['--expose-gc']
-  return new Promise((resolve, reject) => {
-    const child = fork(join(here, 'child.mjs'), args, { execArgv, timeout: childTimeoutMs })
-    let values
-    child.on('message', (message) => (values = message))
-    child.on('error', reject)
-    child.on('exit', (code, signal) => {
-      if (code === 0 && values) resolve(values)
-      else reject(new Error(`the process ended with ${signal ?? `code ${code}`}`))
-    })
-  }).finally(() => rmSync(data, { recursive: true, force: true }))
+async function runSuite(suite, { rounds: count, jobs, write }, dir) {
+  const { missing, execPath, nodeVersion, facts } = await suite.prepare()
+  if (missing) {
+    console.error(`\nNOT MEASURED: ${suite.name}. ${missing}\nIts tables are left out.\n`)
+    return
+  }
+  const machine = machineFacts(dir, nodeVersion)
+  const { rounds, failures } = await runRounds(suite, { rounds: count, jobs, execPath, dir })
+  const { systems, sizes } = suite
+  const options = { jobs, ...sizes }
+  const lines = suite.report({ systems, rounds, options, facts: [...machine, ...facts] })
+  const text = [...heading(count), ...lines].join('\n')
+  console.log(`${text}\n`)
+  if (failures.length > 0) {
+    console.error(`\n${failures.length} failed:\n${failures.join('\n')}`)
+    process.exitCode = 1
+    if (write) console.error(`the tables of ${suite.name} in docs/benchmarks.md were left alone`)
+  } else if (write) {
+    writeBlock(suite.mark, text)
+  }
 }
 
-const describe = (values) =>
-  Object.entries(values)
-    .map(([key, value]) => `${key} ${Number(value.toPrecision(4))}`)
-    .join(' ')
-
-/** Replaces what stands between the two marks; makes the page when there is none. */
-function writePage(text) {
-  const block = `${beginMark}\n\n${text}\n\n${endMark}`
-  const old = existsSync(page) ? readFileSync(page, 'utf8') : '# Benchmarks\n'
-  const begin = old.indexOf(beginMark)
-  const end = old.indexOf(endMark)
-  const found = begin >= 0 && end > begin
-  const next = found
-    ? old.slice(0, begin) + block + old.slice(end + endMark.length)
-    : `${old.trimEnd()}\n\n${block}\n`
-  mkdirSync(dirname(page), { recursive: true })
-  writeFileSync(page, next)
+function heading(rounds) {
+  const flags = process.argv.slice(2)
+  const command = ['npm start', ...(flags.length > 0 ? ['--'] : []), ...flags].join(' ')
+  const date = new Date().toISOString().slice(0, 10)
+  return [
+    `Measured ${date} with \`${command}\`, in \`bench/\`.`,
+    `Rounds: ${rounds}, the systems interleaved, each measure of each system in a process`,
+    'of its own. Figures are median (min–max) of the rounds.',
+    '',
+  ]
 }
 
 const options = readOptions()
-checkBuilt(options.systems)
-const dir = join(here, '.data')
+checkBuilt(options.suites)
+const dir = inFolder('.data')
 rmSync(dir, { recursive: true, force: true })
 mkdirSync(dir, { recursive: true })
-const facts = machineFacts(dir)
-const { rounds, failures } = await runRounds(options, dir)
+for (const suite of options.suites) await runSuite(suite, options, dir)
 rmSync(dir, { recursive: true, force: true })
-
-const command = ['npm start', ...(process.argv.length > 2 ? ['--'] : []), ...process.argv.slice(2)]
-const text = report({ ...options, rounds, options, facts, command: command.join(' ') })
-console.log(text)
-if (failures.length > 0) {
-  console.error(`\n${failures.length} failed:\n${failures.join('\n')}`)
-  process.exitCode = 1
-}
-if (options.write && failures.length > 0) console.error('docs/benchmarks.md was left as it was')
-else if (options.write) writePage(text)

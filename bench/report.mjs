@@ -1,7 +1,7 @@
-/** Turns the rounds' raw values into Markdown: two tables, ratios, aims, notes. */
-import { versionOf } from './facts.mjs'
-import { quantile } from './load.mjs'
+/** Turns the rounds' raw values into Markdown: tables, ratios, aims, notes. */
+import { versionsOf } from './facts.mjs'
 import { notes } from './notes.mjs'
+import { aimLines, count, ratioTable, reader, table } from './tables.mjs'
 
 const rateColumns = [
   { title: 'drain, 10 at once', measure: 'drain10', key: 'rate' },
@@ -46,23 +46,13 @@ const aims = [
 ]
 
 /** `rounds` is a list of { [system]: { [measure]: { [key]: number } } }. */
-export function report({ systems, rounds, options, facts, command }) {
+export function report({ systems, rounds, options, facts }) {
   const names = systems.map((system) => system.name)
-  const valuesOf = (system, measure, key) =>
-    rounds.map((round) => round[system]?.[measure]?.[key]).filter((value) => value !== undefined)
-  const ratiosOf = (system, over, measure) =>
-    rounds
-      .map((round) => round[system]?.[measure]?.rate / round[over]?.[measure]?.rate)
-      .filter((ratio) => Number.isFinite(ratio))
-  const date = new Date().toISOString().slice(0, 10)
-  const packages = [...new Set(systems.flatMap((system) => system.packages))].map(versionOf)
+  const { valuesOf, ratiosOf } = reader(rounds)
+  const columns = [...rateColumns, ...costColumns, ...ownColumns]
   return [
-    `Measured ${date} with \`${command}\`, in \`bench/\`.`,
-    `Rounds: ${rounds.length}, the systems interleaved, each measure of each system in a process`,
-    'of its own. Figures are median (min–max) of the rounds.',
-    '',
     ...facts.map((fact) => `* ${fact}`),
-    `* ${packages.join(', ')}`,
+    `* ${versionsOf(systems, import.meta.url)}`,
     '',
     `**Throughput, per second** (${count(options.jobs)} no-op async jobs; more is better)`,
     '',
@@ -73,74 +63,17 @@ export function report({ systems, rounds, options, facts, command }) {
     '',
     ...table(systems, costColumns, valuesOf),
     '',
-    ...ratioTable(names, ratiosOf),
+    ...ratioTable(names, ratioRows, rateColumns, ratiosOf),
     '**Scaling** (Troupe only; the loop is watched while 100,000 jobs are written at close)',
     '',
     ...table(systems.filter((system) => system.packages.includes('troupe')), ownColumns, valuesOf),
     '',
     '**Aims**',
     '',
-    ...aims.map((aim) => aimLine(aim, valuesOf, ratiosOf)),
+    ...aimLines(aims, columns, { valuesOf, ratiosOf }),
     '',
     '**What the systems promise for these figures**',
     '',
     ...notes.map((note) => `* ${note}`),
-  ].join('\n')
+  ]
 }
-
-function table(systems, columns, valuesOf) {
-  const head = ['system', 'jobs live in', ...columns.map((column) => column.title)]
-  const rows = systems.map(({ name, home }) => [
-    name,
-    home,
-    ...columns.map(({ measure, key }) => spread(valuesOf(name, measure, key))),
-  ])
-  return markdown(head, rows)
-}
-
-function ratioTable(names, ratiosOf) {
-  const rows = ratioRows
-    .filter(([system, over]) => names.includes(system) && names.includes(over))
-    .map(([system, over, shown]) => [
-      `${system} / ${over}`,
-      ...rateColumns.map(({ measure }) =>
-        shown.includes(measure) ? spread(ratiosOf(system, over, measure)) : '',
-      ),
-    ])
-  if (rows.length === 0) return []
-  const head = ['ratio', ...rateColumns.map((column) => column.title)]
-  return ['**Ratios** (taken within each round)', '', ...markdown(head, rows), '']
-}
-
-function aimLine({ system, over, measure, key, min, max, unit }, valuesOf, ratiosOf) {
-  const values = over ? ratiosOf(system, over, measure) : valuesOf(system, measure, key)
-  const { title } = [...rateColumns, ...costColumns, ...ownColumns].find(
-    (column) => column.measure === measure && column.key === (key ?? 'rate'),
-  )
-  const what = `${title}, ${over ? `${system} / ${over}` : system}`
-  const aim = over ? `at least ${min}` : `at most ${count(max)} ${unit}`
-  if (values.length === 0) return `* not measured: ${what}, aim ${aim}`
-  const median = quantile(values, 0.5)
-  const reached = over ? median >= min : median <= max
-  return `* ${reached ? 'reached' : '**not reached**'}: ${what}, aim ${aim}: ${spread(values)}`
-}
-
-function markdown(head, rows) {
-  const line = (cells) => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)]
-}
-
-function spread(values) {
-  if (values.length === 0) return 'not measured'
-  if (values.length === 1) return figure(values[0])
-  const [low, high] = [Math.min(...values), Math.max(...values)].map(figure)
-  return `${figure(quantile(values, 0.5))} (${low}–${high})`
-}
-
-function figure(value) {
-  if (Math.abs(value) >= 100) return count(Math.round(value))
-  if (Math.abs(value) >= 10) return value.toFixed(1)
-  return value.toFixed(Math.abs(value) >= 1 ? 2 : 3)
-}
-
-const count = (value) => value.toLocaleString('en-US')

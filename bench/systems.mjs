@@ -1,4 +1,4 @@
-/** What is compared, in the order of the table. `home` says where a queued job lives. */
+/** What is compared, in the order of the tables. `home` says where a queued job lives. */
 export const systems = [
   { name: 'troupe-memory', home: 'memory', packages: ['troupe'] },
   { name: 'better-queue', home: 'memory', packages: ['better-queue'] },
