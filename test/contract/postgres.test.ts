@@ -1,6 +1,7 @@
 import { Pool } from 'pg'
 import { postgresStore } from 'troupe/stores/postgres'
 import { afterAll, vi } from 'vitest'
+import { systemEnv } from '../../src/env.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { emptySchema } from '../support/postgres/empty-schema.ts'
 import { usePostgres } from '../support/postgres/use-postgres.ts'
@@ -13,6 +14,11 @@ vi.setConfig({ testTimeout: 120_000 })
 const { url, schema } = usePostgres()
 const pool = new Pool({ connectionString: url, max: 4 })
 const open: Store[] = []
+
+/** Time stands still, but the store waits in real time when the server asks for another try. */
+class PatientEnv extends VirtualEnv {
+  override after = systemEnv.after
+}
 
 async function closeAll(): Promise<void> {
   await Promise.all(open.splice(0).map((store) => store.close()))
@@ -31,5 +37,5 @@ storeContract('postgres', async () => {
     open.push(made)
     return made
   }
-  return { env: new VirtualEnv(), store }
+  return { env: new PatientEnv(), store }
 })

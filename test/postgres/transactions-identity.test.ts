@@ -133,6 +133,22 @@ describe('ids, keys and parents in a transaction', () => {
     expect(await child.result({ timeout: '5s' })).toBe('child ran')
   })
 
+  test('the end of a queue waits for a transaction that holds one of its jobs', async () => {
+    const { mails } = await bank.open()
+    const id = (await mails.add('send', 'x', { id: 'mail' })).id
+    let end: Promise<unknown> | null = null
+    await bank.transaction(async (transaction) => {
+      expect((await mails.add('send', 'again', { id, transaction })).created).toBe(false)
+      end = mails.obliterate({ force: true })
+      await expect.poll(waiting).toBe(1)
+      // Longer than the server's deadlock_timeout: of two that wait, the later one would be ended.
+      await bank.pool.query('select pg_sleep(1.2)')
+      await mails.add('send', 'more', { transaction })
+    })
+    expect(await end).toBe('obliterated')
+    expect(await mails.counts()).toMatchObject({ queued: 0 })
+  })
+
   test('parents and children of one transaction', async () => {
     const { mails } = await bank.open(({ input, parents }) =>
       [...parents.map(({ result }) => result), input].join(' '))

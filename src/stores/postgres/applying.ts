@@ -99,9 +99,9 @@ export async function obliterate(
   const settings = new Map<string, Setting>()
   for (const key of keys) settings.set(key, await lockSetting(run, schema, key))
   await becomeSequencer(run, database)
+  // Whoever holds a row now and writes later goes first: a weaker lock would meet it in a deadlock.
   await run(
-    `lock table ${schema}.jobs, ${schema}.history, ${schema}.chunks in share row exclusive mode`,
-    [],
+    `lock table ${schema}.jobs, ${schema}.history, ${schema}.chunks in exclusive mode`, [],
   )
   const jobs = (await run(
     `${eitherTable(schema, 'queue = $1')} order by n desc`, [queue],
