@@ -1,5 +1,5 @@
 import type { Disk, Env, Timer } from '../env.ts'
-import type { Store, StoreEvent } from '../stores/store.ts'
+import type { Interest, Store, StoreEvent } from '../stores/store.ts'
 
 /** The life of a simulated process: what it had begun when it was killed never comes to an end. */
 export class Life {
@@ -44,7 +44,10 @@ export class Life {
       get: (target, name) => {
         const member: unknown = Reflect.get(target, name, target)
         if (typeof member !== 'function') return member
-        if (name === 'watch') return (listener: Listener) => this.#watch(target, listener)
+        if (name === 'watch') {
+          return (listener: Listener, interest?: Interest) =>
+            target.watch((event) => { if (!this.#dead) listener(event) }, interest)
+        }
         if (name === 'tail') {
           return (listener: TailListener) => this.#call(() => target.tail((entries) => {
             if (!this.#dead) listener(entries)
@@ -55,10 +58,6 @@ export class Life {
           this.#call(() => Reflect.apply(member, target, args))
       },
     })
-  }
-
-  #watch(store: Store, listener: Listener): () => void {
-    return store.watch((event) => { if (!this.#dead) listener(event) })
   }
 
   #call(call: () => unknown): Promise<unknown> {

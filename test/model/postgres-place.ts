@@ -61,12 +61,15 @@ class Line {
     return this.#busy > 0
   }
 
-  /** From one moment to the next, as when a process is killed. */
-  cut(): void {
-    for (const client of this.#clients) {
-      const { connection } = client as unknown as { connection: { stream: { destroy(): void } } }
+  /** From one moment to the next, as when a process is killed. Answers whom the server had for it. */
+  cut(): readonly number[] {
+    return [...this.#clients].map((client) => {
+      const { connection, processID } = client as unknown as {
+        readonly connection: { readonly stream: { destroy(): void } }; readonly processID: number
+      }
       connection.stream.destroy()
-    }
+      return processID
+    })
   }
 }
 
@@ -106,10 +109,18 @@ export async function postgresPlace(url: string, schema: string, seed: number): 
   const sessions = new Set<Session>()
   let barrier = 0
   let quiet = 0
+  /** Server processes of connections that were cut: until they notice, they hold their locks. */
+  let dying: readonly number[] = []
   const pause = (): Promise<void> => new Promise((resolve) => { setTimeout(resolve, 1) })
   clock.busy = async () => {
     const live = [...sessions].filter(({ life, watched }) => !life.dead && watched)
-    if (live.some(({ line }) => line.isBusy)) {
+    if (dying.length > 0) {
+      const { rows } = await eyes.pool.query<{ pid: number }>(
+        'select pid from pg_stat_activity where pid = any($1::integer[])', [dying],
+      )
+      dying = rows.map(({ pid }) => pid)
+    }
+    if (dying.length > 0 || live.some(({ line }) => line.isBusy)) {
       quiet = 0
       await pause()
       return true
@@ -144,13 +155,14 @@ export async function postgresPlace(url: string, schema: string, seed: number): 
     return { life, env: life.env(clock, clock.disk), store, plain: inner }
   }
   return {
-    clock, start, store: null, patienceMs: 1300,
+    // What one who died has told nobody of is found by the next sweep, after 2.5 s at most.
+    clock, start, store: null, patienceMs: 2600,
     cutAt: () => undefined,
     crash: (process) => {
       process.life.kill()
       for (const session of sessions) {
         if (session.life !== process.life) continue
-        session.line.cut()
+        dying = [...dying, ...session.line.cut()]
         sessions.delete(session)
       }
       return [process]

@@ -71,6 +71,25 @@ describe('ids, keys and parents in a transaction', () => {
     ])
   })
 
+  test.each([
+    ['after one that waits', [], ['parent']],
+    ['before one that waits', ['parent'], []],
+    ['after another such', ['parent'], ['parent']],
+  ])('an id is one job when a parent has failed, %s', async (_, mine, theirs) => {
+    const { mails } = await bank.open()
+    const other = await bank.open()
+    await (await mails.add('send', 'x', { id: 'parent' })).cancel()
+    let later: Promise<JobHandle<unknown> | null> = Promise.resolve(null)
+    await bank.transaction(async (transaction) => {
+      await mails.add('send', 'mine', { id: 'child', dependsOn: mine, transaction })
+      later = other.mails.add('send', 'theirs', { id: 'child', dependsOn: theirs })
+      await expect.poll(waiting).toBe(1)
+    })
+    expect((await later)?.created).toBe(false)
+    expect((await mails.list()).jobs.map(({ id, input }) => [id, input]))
+      .toEqual([['parent', 'x'], ['child', 'mine']])
+  })
+
   test('a key of dedupe', async () => {
     const { mails } = await bank.open()
     const dedupe = { key: 'k', mode: 'debounce', window: '1h' } as const
@@ -136,7 +155,7 @@ describe('ids, keys and parents in a transaction', () => {
   test('the end of a queue waits for a transaction that holds one of its jobs', async () => {
     const { mails } = await bank.open()
     const id = (await mails.add('send', 'x', { id: 'mail' })).id
-    let end: Promise<unknown> | null = null
+    let end = Promise.resolve('nobody came')
     await bank.transaction(async (transaction) => {
       expect((await mails.add('send', 'again', { id, transaction })).created).toBe(false)
       end = mails.obliterate({ force: true })

@@ -113,7 +113,7 @@ export class Connected {
 
   async close(): Promise<void> {
     this.#looking?.cancel()
-    this.#notifier.close()
+    await this.#notifier.close()
     await this.tail.close()
     await this.#listener.close()
     await this.database.close()

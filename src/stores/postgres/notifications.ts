@@ -60,26 +60,33 @@ export class Notifier {
     for (const id of jobs) this.#jobs.add(id)
     if (this.#sent >= atOnce) return
     this.#sent += 1
-    this.#send()
+    void this.#send()
     this.#timer ??= this.#env.after(pauseMs, () => { this.#again() })
   }
 
-  close(): void {
+  /** Resolves when what was gathered is told, too. */
+  async close(): Promise<void> {
     this.#closed = true
     this.#timer?.cancel()
     this.#timer = null
+    if (!this.#isEmpty) await this.#send()
+  }
+
+  get #isEmpty(): boolean {
+    return this.#wake.size + this.#queues.size + this.#settings.size + this.#jobs.size === 0
   }
 
   #again(): void {
     this.#timer = null
     this.#sent = 0
-    if (this.#wake.size + this.#queues.size + this.#settings.size + this.#jobs.size === 0) return
+    if (this.#isEmpty) return
     this.#sent = 1
-    this.#send()
+    void this.#send()
     this.#timer = this.#env.after(pauseMs, () => { this.#again() })
   }
 
-  #send(): void {
+  /** Never fails: who misses it polls. */
+  async #send(): Promise<void> {
     const jobs = [...this.#jobs]
     const notices: Omit<Notice, 'from'>[] = [
       { wake: [...this.#wake] }, { queues: [...this.#queues] }, { settings: [...this.#settings] },
@@ -89,8 +96,8 @@ export class Notifier {
     const together = JSON.stringify({ from: this.#from, ...Object.assign({}, ...notices) })
     const payloads = notices.filter(({ jobs: ids }) => ids).length < 2 && fits(together)
       ? [together] : notices.map((notice) => JSON.stringify({ from: this.#from, ...notice }))
-    // Who misses it polls: it need not wait for the disk.
-    this.#database.run(
+    // It need not wait for the disk, either.
+    await this.#database.run(
       `select set_config('synchronous_commit', 'off', true), pg_notify($1, payload)
       from unnest($2::text[]) as payload`,
       [this.#channel, payloads.filter(fits)],

@@ -13,6 +13,8 @@ interface Pending {
   /** As it lies in the database; null: it is new. */
   readonly before: Stored | null
   readonly after: Stored | null
+  /** It is new, and nobody else can add its id meanwhile. */
+  readonly isHeld?: boolean
 }
 
 /** Columns that both tables have. */
@@ -24,7 +26,7 @@ const moved = [
   'attempt', 'worker', 'lease_until', 'carried', 'dedupe_until', 'linked', 'spec', 'life',
 ].map((column) => `${column} = g.${column}`).join(', ')
 
-/** A life may begin and end in one transaction: the row stays where it is. */
+/** A new life may begin and end in one transaction: the row stays where it is. */
 const rewritten = [
   'partition', 'state', 'failed', 'priority', 'run_at', 'started_at', 'settled_at', 'fence', 'rev',
   'attempt', 'dedupe_until', 'linked', 'spec', 'life',
@@ -67,9 +69,10 @@ export class Work {
     this.#note(entry, record)
   }
 
-  /** A job that was settled elsewhere: here, nothing has happened to it. */
+  /** A job that was settled elsewhere, and whose id is held: here, nothing has happened to it. */
   receive(record: JobRecord, linked: boolean): void {
-    this.#pending.set(record.id, { before: null, after: { record, order: 0, linked } })
+    const after = { record, order: 0, linked }
+    this.#pending.set(record.id, { before: null, after, isHeld: true })
   }
 
   /** A job as `flush` will write it; null: taken out; undefined: nothing is to be written. */
@@ -113,20 +116,26 @@ export class Work {
     const revived: Stored[] = []
     const updated: Stored[] = []
     const settled: Stored[] = []
-    for (const { before, after } of pending) {
+    const settledAtOnce: Stored[] = []
+    const toPass: Stored[] = []
+    for (const { before, after, isHeld } of pending) {
       const wasSettled = before !== null && isSettled(before.record)
       if (before && (after === null || wasSettled !== isSettled(after.record))) {
         gone.push(before.record.id)
       }
       if (after === null) continue
-      if (isSettled(after.record)) settled.push(after)
+      if (isSettled(after.record)) (before ? settled : settledAtOnce).push(after)
       else if (before && !wasSettled) updated.push(after)
       else revived.push(after)
+      if (!before && !isHeld && isSettled(after.record)) toPass.push(after)
     }
     await this.#delete(gone)
     await this.#update(updated)
-    await this.#insertLive(revived)
-    await this.#insertSettled(settled)
+    // Of two that add an id, one waits for the other here, also if its job has ended by now.
+    await this.#insertLive([...revived, ...toPass])
+    await this.#leaveLive(toPass.map(({ record }) => record.id))
+    await this.#insertSettled(settled, `on conflict (id) do update set ${rewritten}`)
+    await this.#insertSettled(settledAtOnce)
     await this.#link(pending)
     await appendEntries(this.run, this.schema, entries)
   }
@@ -138,6 +147,11 @@ export class Work {
       `with a as (delete from ${schema}.jobs where id = any($1::text[]))
       delete from ${schema}.history where id = any($1::text[])`, [ids],
     )
+  }
+
+  async #leaveLive(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return
+    await this.run(`delete from ${this.schema}.jobs where id = any($1::text[])`, [ids])
   }
 
   async #update(jobs: readonly Stored[]): Promise<void> {
@@ -159,13 +173,13 @@ export class Work {
     )
   }
 
-  async #insertSettled(jobs: readonly Stored[]): Promise<void> {
+  async #insertSettled(jobs: readonly Stored[], onConflict = ''): Promise<void> {
     if (jobs.length === 0) return
     await this.run(
       `insert into ${this.schema}.history (${common}, settled_at, failed, n)
       select ${common}, settled_at, failed, coalesce(n, nextval('${this.schema}.orders'))
       from json_to_recordset($1::json) as g(${memberShape})
-      on conflict (id) do update set ${rewritten}`,
+      ${onConflict}`,
       [JSON.stringify(jobs.map(toMember))],
     )
   }
