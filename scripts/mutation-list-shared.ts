@@ -20,6 +20,27 @@ export const sharedMutations: readonly Mutation[] = [
     tests: ['test/postgres/transactions.test.ts'],
   },
   {
+    name: 'a new id meets another also when its job has ended',
+    file: 'src/stores/postgres/work.ts',
+    find: 'await this.#insertLive([...revived, ...toPass])',
+    replace: 'await this.#insertLive(revived)',
+    tests: ['test/postgres/transactions-identity.test.ts'],
+  },
+  {
+    name: 'the end of a queue waits for whoever holds a row',
+    file: 'src/stores/postgres/applying.ts',
+    find: 'in exclusive mode',
+    replace: 'in share row exclusive mode',
+    tests: ['test/postgres/transactions-identity.test.ts'],
+  },
+  {
+    name: 'who closes tells what was gathered',
+    file: 'src/stores/postgres/notifications.ts',
+    find: 'if (!this.#isEmpty) await this.#send()',
+    replace: '',
+    tests: ['test/postgres/notices.test.ts'],
+  },
+  {
     name: 'news of others reach the handler',
     file: 'src/orchestrator/news.ts',
     find: 'queues.get(queue)?.actor.changed(id, record)\n',

@@ -61,7 +61,7 @@ class Line {
     return this.#busy > 0
   }
 
-  /** From one moment to the next, as when a process is killed. Answers whom the server had for it. */
+  /** As when a process is killed. Answers which processes of the server worked for it. */
   cut(): readonly number[] {
     return [...this.#clients].map((client) => {
       const { connection, processID } = client as unknown as {
