@@ -22,8 +22,13 @@ test('who closes has told the others of all that it did', async () => {
     const store = postgresStore(url, { schema })
     await store.open({ env: new VirtualEnv(), report: () => undefined })
     const queues = Array.from({ length: 8 }, (_, index) => `queue-${index}`)
-    for (const queue of queues) await store.insert([newJob({ id: queue, queue })])
+    const begun: Promise<unknown>[] = []
+    for (const queue of queues) {
+      const inserting = store.insert([newJob({ id: queue, queue })])
+      if (begun.push(inserting) < queues.length) await inserting
+    }
     await store.close()
+    await Promise.all(begun)
     await client.query(`notify troupe_${schema}, '{"queues":["barrier"]}'`)
     await ended
     expect([...told].sort()).toEqual(['barrier', ...queues])

@@ -3,7 +3,7 @@ import { isJsonEqual } from '../../records/json.ts'
 import { Broadcast } from '../broadcast.ts'
 import { queueSettingKey, schedulesKey } from '../settings.ts'
 import type {
-  Beat, Capabilities, Request, RequestAnswer, Store, StoreContext, StoreSession,
+  Beat, Capabilities, InsertAnswer, InsertOptions, Request, RequestAnswer, Store, StoreContext, StoreSession,
 } from '../store.ts'
 import { insertJobs, insertWithin } from './adding.ts'
 import { applyRequests, obliterate } from './applying.ts'
@@ -24,6 +24,9 @@ import { restorePart } from './restoring.ts'
 import { Sweeping } from './sweep.ts'
 import { Work } from './work.ts'
 
+/** What is asked of a store that closes is waited for so long, so that others are told of it. */
+const closingMs = 1000
+
 /** The store of one process. Each verb is in a file of its own; here they meet. */
 export class PostgresStore implements Store {
   readonly name = 'postgres'
@@ -34,6 +37,7 @@ export class PostgresStore implements Store {
   readonly #options: Required<PostgresOptions>
   readonly #broadcast = new Broadcast()
   #connected: Connected | null = null
+  readonly #underWay = new Set<Promise<unknown>>()
   #waitsForRows = false
   #desk: ClaimDesk | null = null
   #sweeping: Sweeping | null = null
@@ -57,7 +61,23 @@ export class PostgresStore implements Store {
   async close(): Promise<void> {
     const connected = this.#connected
     this.#connected = null
-    await connected?.close()
+    if (!connected) return
+    if (this.#underWay.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = connected.env.after(closingMs, resolve)
+        void Promise.allSettled(this.#underWay).then(() => {
+          timer.cancel()
+          resolve()
+        })
+      })
+    }
+    await connected.close()
+  }
+
+  /** A close waits for it, a little. */
+  #attend<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work)
+    return work.finally(() => { this.#underWay.delete(work) })
   }
 
   #open(operation: string): Connected {
@@ -65,7 +85,11 @@ export class PostgresStore implements Store {
     return this.#connected
   }
 
-  insert: Store['insert'] = async (jobs, options = {}) => {
+  insert: Store['insert'] = (jobs, options) => this.#attend(this.#insert(jobs, options))
+
+  async #insert(
+    jobs: Parameters<Store['insert']>[0], options: InsertOptions = {},
+  ): Promise<readonly InsertAnswer[]> {
     const connected = this.#open('insert')
     const partitioned = jobs.filter(({ partition }) => partition !== null)
     for (const { queue } of partitioned) this.#desk?.partitioned(queue)
@@ -128,7 +152,9 @@ export class PostgresStore implements Store {
       .finally(() => { this.#waitsForRows = false })
   }
 
-  apply: Store['apply'] = async (requests) => {
+  apply: Store['apply'] = (requests) => this.#attend(this.#apply(requests))
+
+  async #apply(requests: readonly Request[]): Promise<readonly RequestAnswer[]> {
     const connected = this.#open('apply')
     if (requests.length === 0) return []
     const answers: RequestAnswer[] = []
