@@ -3,7 +3,8 @@ import { isJsonEqual } from '../../records/json.ts'
 import { Broadcast } from '../broadcast.ts'
 import { queueSettingKey, schedulesKey } from '../settings.ts'
 import type {
-  Beat, Capabilities, InsertAnswer, InsertOptions, Request, RequestAnswer, Store, StoreContext, StoreSession,
+  Beat, Capabilities, InsertAnswer, InsertOptions,
+  Request, RequestAnswer, Store, StoreContext, StoreSession,
 } from '../store.ts'
 import { insertJobs, insertWithin } from './adding.ts'
 import { applyRequests, obliterate } from './applying.ts'
