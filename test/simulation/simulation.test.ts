@@ -14,7 +14,7 @@ const coverage = new Coverage()
 const batch = 25
 /** Who takes a protection out knows what is wrong: no story is needed. */
 const budget = process.env['TROUPE_MUTATION'] ? 0 : 400
-const { numRuns } = runs(250)
+const { numRuns } = runs(600)
 const batches = Array.from({ length: Math.ceil(numRuns / batch) }, (_, index) => 1 + index * batch)
 
 test.each(batches)('simulations from seed %i on keep every promise', async (first) => {
