@@ -82,13 +82,19 @@ interface Session {
   watched: boolean
 }
 
+/** No moment of virtual time takes a server so long. */
+const settleMs = 30_000
+
 /** Virtual time that waits for what a real server has in hand. */
 class ServerClock extends VirtualEnv {
   busy: () => Promise<boolean> = () => Promise.resolve(false)
 
   override async settle(): Promise<void> {
-    do await super.settle()
-    while (await this.busy())
+    const since = performance.now()
+    do {
+      if (performance.now() - since > settleMs) throw new Error(`busy for ${settleMs} ms`)
+      await super.settle()
+    } while (await this.busy())
   }
 }
 
@@ -134,10 +140,10 @@ export async function postgresPlace(url: string, schema: string, seed: number): 
     await eyes.pool.query('select pg_notify($1, $2)', [
       `troupe_${schema}`, JSON.stringify({ from: 'test', jobs: [`barrier ${barrier}`] }),
     ])
-    for (let ms = 0; ms < 5000 && live.some(({ heard, life }) => heard < barrier && !life.dead);) {
-      await pause()
-      ms += 1
-    }
+    const deaf = (): Session[] => live.filter(({ heard, life, watched }) =>
+      heard < barrier && !life.dead && watched)
+    for (let ms = 0; ms < 5000 && deaf().length > 0; ms += 1) await pause()
+    if (deaf().length > 0) throw new Error(`${deaf().length} of ${live.length} hear no notices`)
     quiet += 1
     return true
   }
