@@ -46,6 +46,8 @@ export class Database {
   readonly pool: Pool
   readonly #own: boolean
   readonly #env: Env
+  readonly #pauses = new Set<() => void>()
+  #isClosing = false
 
   private constructor(pool: Pool, own: boolean, name: string, env: Env) {
     this.pool = pool
@@ -123,12 +125,30 @@ export class Database {
       } catch (error) {
         const waitMs = retryMs[attempt]
         const hopeless = !isTransient(error) || (!patient && isLostConnection(error))
-        if (waitMs === undefined || hopeless) throw toStoreError(error, operation)
-        await new Promise<void>((resolve) => {
-          this.#env.after(Math.round(waitMs * (0.5 + this.#env.random())), resolve)
-        })
+        const isOver = waitMs === undefined || hopeless || this.#isClosing
+        if (!isOver) await this.#pause(Math.round(waitMs * (0.5 + this.#env.random())))
+        // A close does not wait for another try.
+        if (isOver || this.#isClosing) throw toStoreError(error, operation)
       }
     }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        this.#pauses.delete(end)
+        timer.cancel()
+        resolve()
+      }
+      const timer = this.#env.after(ms, end)
+      this.#pauses.add(end)
+    })
+  }
+
+  /** From now on, nothing is tried again. */
+  giveUp(): void {
+    this.#isClosing = true
+    for (const end of this.#pauses) end()
   }
 
   /** Once only: for what must not be late, or is repeated by who asks. */

@@ -63,6 +63,7 @@ export class PostgresStore implements Store {
     const connected = this.#connected
     this.#connected = null
     if (!connected) return
+    connected.database.giveUp()
     if (this.#underWay.size > 0) {
       await new Promise<void>((resolve) => {
         const timer = connected.env.after(closingMs, resolve)
