@@ -2,6 +2,7 @@ import { Pool } from 'pg'
 import { postgresStore } from 'troupe/stores/postgres'
 import { afterAll, vi } from 'vitest'
 import { systemEnv } from '../../src/env.ts'
+import type { Timer } from '../../src/env.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { emptySchema } from '../support/postgres/empty-schema.ts'
 import { usePostgres } from '../support/postgres/use-postgres.ts'
@@ -17,7 +18,7 @@ const open: Store[] = []
 
 /** Time stands still, but the store waits in real time when the server asks for another try. */
 class PatientEnv extends VirtualEnv {
-  override after = systemEnv.after
+  override after = (delayMs: number, action: () => void): Timer => systemEnv.after(delayMs, action)
 }
 
 async function closeAll(): Promise<void> {
